@@ -1,0 +1,25 @@
+"""Mutants that no exam can reject, each with the reason why it means the same."""
+
+FOUND_BY_ATTRIBUTE = "the weight has another name, and the right attribute: exams take either"
+SAME_WITH_SHIFT = "sum(gradient) is held to 0 as well, so that what is subtracted has no effect"
+MARGIN = "right and wrong layers lie far apart: the limit may lie elsewhere between them"
+
+EQUIVALENT: dict[str, dict[str, str]] = {
+    "gradient_flows_through_statistics": {
+        "rng = np.random.default_rng(0)  [0 -> 1]": "other random numbers",
+        "shift = np.sum(input_gradient, axis=0)  [sum -> mean]": MARGIN,
+        "stretch = np.sum(input_gradient * (inputs - inputs.mean(axis=0)), axis=0)  [sum -> mean]": MARGIN,
+        "stretch = np.sum(input_gradient * (inputs - inputs.mean(axis=0)), axis=0)  "
+        "[- -> +]": SAME_WITH_SHIFT,
+        "stretch = np.sum(input_gradient * (inputs - inputs.mean(axis=0)), axis=0)  "
+        "[mean -> sum]": SAME_WITH_SHIFT,
+        "return bool(np.all(np.abs([shift, stretch]) < 0.02))  [< -> <=]": MARGIN,
+        "return bool(np.all(np.abs([shift, stretch]) < 0.02))  [0.02 -> 0.04]": MARGIN,
+    },
+    "BatchNormalizationWithMovingStatistics": {
+        'self.moving_mean = self.add_weight(initializer="zeros", name="moving_mean", **options)  '
+        "[\"moving_mean\" -> 'moving_mean_']": FOUND_BY_ATTRIBUTE,
+        'initializer="ones", name="moving_variance", **options  '
+        "[\"moving_variance\" -> 'moving_variance_']": FOUND_BY_ATTRIBUTE,
+    },
+}

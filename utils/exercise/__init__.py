@@ -1,0 +1,209 @@
+"""What a lesson calls: `check`, `hint`, `solution`, `finish`, `recall`, `predict`, `reveal`.
+
+Nothing here is about any one block: what is asked of an answer stands in `utils.exams`.
+"""
+
+import difflib
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+from utils import progress, sources
+from utils.exams import Report, exam, examine
+from utils.exams._examine import SECONDS
+
+from ._card import show
+
+__all__ = ["WrongAnswer", "check", "finish", "hint", "predict", "recall", "reveal", "solution"]
+
+
+class WrongAnswer(AssertionError):
+    """Raised by `check(..., strict=True)` for an answer that does not pass."""
+
+
+def check(candidate: Any, *, strict: bool = False, seconds: float = SECONDS) -> None:
+    """Say whether an answer is right, not written yet, or wrong, and why.
+
+    Args:
+        candidate: your class or function, as in `check(Dense)`.
+        strict: raise `WrongAnswer` instead of going on when it is not right.
+        seconds: how long your code may compute.
+    """
+    name = _name_of(candidate, "check")
+    if candidate is exam(name).reference:
+        show(
+            "note",
+            f"{name}: this is the course's own, which stands in for yours.\n"
+            f"Run the cell with your `{name}` again, then this one.",
+        )
+        return
+    report = _examined(name, candidate, seconds)
+    progress.record(
+        "checked", name, passed=report.passed, attempted=report.attempted, mistake=report.mistake
+    )
+    show("right" if report.passed else "wrong" if report.attempted else "open", report.message)
+    if strict and not report.passed:
+        raise WrongAnswer(report.message)
+
+
+def finish(candidate: Any) -> Any:
+    """Keep an answer that passes, and return it; else return the course's own, and say so.
+
+    What is kept stands in `lessons/my_blocks`, where later lessons `recall` it from.
+    """
+    name = _name_of(candidate, "finish")
+    reference = exam(name).reference
+    if candidate is reference:
+        return candidate
+    if not _examined(name, candidate).passed:
+        progress.record("finished", name, own=False)
+        show("open", f"{name}: the course's own stands in from here on. Yours stays in its cell.")
+        return reference
+    progress.record("finished", name, own=True)
+    if progress.is_paused():
+        return candidate
+    try:
+        text = sources.standalone(candidate)
+        file = progress.directory() / f"{name}.py"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    except (sources.SourceError, OSError) as error:
+        show("note", f"{name}: used here, but not kept for later lessons.\n{error}")
+    else:
+        show(
+            "note", f"{name}: yours from here on; kept in `my_blocks/{name}.py` for later lessons."
+        )
+    return candidate
+
+
+def recall(name: str) -> Any:
+    """The class or function that you built in an earlier lesson, if it still passes; else the course's."""
+    reference = exam(name).reference
+    file = progress.directory() / f"{name}.py"
+    if progress.is_paused() or not file.exists():
+        show("note", f"{name}: the course's own.")
+        return reference
+    try:
+        candidate = sources.load(file, name)
+    except Exception as error:
+        show(
+            "note",
+            f"{name}: the course's own. Yours does not load: {type(error).__name__}: {error}",
+        )
+        return reference
+    report = examine(name, candidate)
+    if report.passed:
+        show("note", f"{name}: yours.")
+        return candidate
+    show(
+        "note",
+        f"{name}: the course's own. Yours, in `{file.name}`, does not pass:\n{report.message}",
+    )
+    return reference
+
+
+def hint(exercise: Any) -> None:
+    """Show one more hint for an exercise each time it is called."""
+    name = _name_of(exercise, "hint")
+    hints = exam(name).hints
+    given = len(progress.events("hinted", name))
+    progress.record("hinted", name)
+    place = min(given, len(hints) - 1)
+    last = (
+        ""
+        if place < len(hints) - 1
+        else f"\nThat was the last one. `solution({name!r})` shows it all."
+    )
+    show("note", f"{name}, hint {place + 1} of {len(hints)}\n{hints[place]}{last}")
+
+
+def solution(exercise: Any) -> None:
+    """Show the course's own answer, and why it is written so."""
+    name = _name_of(exercise, "solution")
+    progress.record("solution", name)
+    code = inspect.getsource(exam(name).reference)
+    show("note", f"{name}, the course's own\n{exam(name).why}", code)
+
+
+_asked: dict[str, dict[str, Any]] = {}  # the predictions of this notebook
+
+
+def predict(
+    name: str,
+    question: str,
+    choices: Sequence[str],
+    guess: str | None = None,
+    confidence: float | None = None,
+) -> None:
+    """Write down a guess before the experiment is run; `reveal` compares it with what comes out.
+
+    Args:
+        name: the prediction, as in "03-detached".
+        question: what is asked.
+        choices: the possible answers.
+        guess: one of them, or None for no guess; the lesson goes on either way.
+        confidence: how sure you are, from 0 to 1.
+    """
+    if guess is not None and guess not in choices:
+        near = difflib.get_close_matches(str(guess), choices, n=1)
+        also = f" Did you mean {near[0]!r}?" if near else ""
+        raise ValueError(
+            f"`guess` must be one of {list(choices)}. Received: guess={guess!r}.{also}"
+        )
+    if confidence is not None and not 0 <= confidence <= 1:
+        raise ValueError(f"`confidence` must be from 0 to 1. Received: confidence={confidence!r}.")
+    _asked[name] = {"choices": list(choices), "guess": guess}
+    options = "\n".join(f"    {'▸' if choice == guess else ' '} {choice}" for choice in choices)
+    if guess is None:
+        show(
+            "open",
+            f"{question}\n{options}\nType one of them behind `guess=` and run the cell again.",
+        )
+        return
+    progress.record("predicted", name, guess=guess, choices=list(choices), confidence=confidence)
+    show("note", f"{question}\n{options}\nWritten down.")
+
+
+def reveal(name: str, answer: str) -> None:
+    """Compare the guess made in `predict(name, …)` with the answer that the experiment gave."""
+    if name not in _asked:
+        raise ValueError(
+            f"No prediction called {name!r} here. Run the cell with `predict({name!r}, …)`."
+        )
+    choices, guess = _asked[name]["choices"], _asked[name]["guess"]
+    if answer not in choices:
+        raise ValueError(
+            f"`answer` must be one of the choices {choices}. Received: answer={answer!r}."
+        )
+    if guess is None:
+        show("note", f"Measured: {answer}.")
+        return
+    progress.record("revealed", name, answer=answer, right=guess == answer)
+    if guess == answer:
+        show("right", f"Measured: {answer}. As you predicted.")
+    else:
+        show("wrong", f"Measured: {answer}. You predicted: {guess}. What did you not expect?")
+
+
+_last: tuple[Any, Report] | None = None
+
+
+def _examined(name: str, candidate: Any, seconds: float = SECONDS) -> Report:
+    """The report of an exam; that of the last answer is remembered, for `finish` after `check`."""
+    global _last
+    if _last is None or _last[0] is not candidate:
+        _last = candidate, examine(name, candidate, seconds)
+    return _last[1]
+
+
+def _name_of(exercise: Any, asked_by: str) -> str:
+    """The name of the exercise that is meant by a class, a function or, for `hint`, a name."""
+    if isinstance(exercise, str) and asked_by in ("hint", "solution"):
+        return exam(exercise).name
+    if isinstance(exercise, type) or inspect.isfunction(exercise):
+        return exam(exercise.__name__).name
+    name = exercise if isinstance(exercise, str) else type(exercise).__name__
+    raise TypeError(
+        f"`{asked_by}` takes the class or function itself. Received: {type(exercise).__name__}. "
+        f"Write {asked_by}({name}), with neither quotes nor a call."
+    )

@@ -1,0 +1,55 @@
+"""TensorFlow, imported without its log lines.
+
+TensorFlow prints lines about oneDNN, CUDA and the processor while it is imported. They come from C++
+and go straight to file descriptor 2, so that neither `TF_CPP_MIN_LOG_LEVEL` nor `sys.stderr` stops all
+of them. Here descriptor 2 points at a temporary file for the length of the import; lines that are not
+known noise are passed on afterwards.
+
+    from utils.quiet import tensorflow as tf
+"""
+
+import contextlib
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+
+NOISE = re.compile(
+    r"oneDNN custom operations|TF_ENABLE_ONEDNN_OPTS|cpu_feature_guard|rebuild TensorFlow with the"
+    r"|[Cc]ould not find cuda drivers|GPU will not be used|Cannot dlopen some GPU|cuda_executor"
+    r"|Unable to register cu|absl::InitializeLog|WARNING: All log messages|gpu_device\.cc"
+    r"|oneDNN supports DT_"
+    r"|TF-TRT Warning|failed call to cuInit|computation_placer|To enable the following instructions"
+    r"|how to download and setup the required libraries|Skipping registering GPU devices"
+)
+
+
+@contextlib.contextmanager
+def quiet_stderr() -> Iterator[None]:
+    """Hold back what is written to file descriptor 2, then pass on the lines that are not noise."""
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as held:
+        real = os.dup(2)
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(real, 2)
+            os.close(real)
+            held.seek(0)
+            for line in held.read().decode(errors="replace").splitlines():
+                if line.strip() and not NOISE.search(line):
+                    print(line, file=sys.stderr)
+
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+with quiet_stderr():
+    import tensorflow
+
+    tensorflow.constant(
+        0.0
+    )  # the devices are looked for at the first tensor, with lines of their own
+
+__all__ = ["quiet_stderr", "tensorflow"]
