@@ -5,7 +5,23 @@ SAME_WITH_SHIFT = "sum(gradient) is held to 0 as well, so that what is subtracte
 MARGIN = "right and wrong layers lie far apart: the limit may lie elsewhere between them"
 
 EQUIVALENT: dict[str, dict[str, str]] = {
+    "DenseForward": {
+        "features = input_shape[-1]  [-1 -> 1]": "its inputs have two axes: the last is axis 1",
+    },
+    "numerical_gradient": {
+        "gradient = np.zeros_like(inputs)  [zeros_like -> ones_like]": "every entry is written over",
+    },
+    "BatchNormalization": {
+        "old_value = ops.cast(moving, batch_value.dtype)  [batch_value -> moving]": (
+            "a float32 variable times a number, plus float64, is float64 in Keras as well"
+        ),
+    },
     "gradient_flows_through_statistics": {
+        "layer_class(), inputs, output_gradient, training=True  [inputs -> output_gradient]": (
+            "other inputs, for which the same two sums are 0"
+        ),
+        "stretch = np.sum(input_gradient * (inputs - inputs.mean(axis=0)), axis=0)  "
+        "[inputs -> output_gradient]": SAME_WITH_SHIFT,
         "rng = np.random.default_rng(0)  [0 -> 1]": "other random numbers",
         "shift = np.sum(input_gradient, axis=0)  [sum -> mean]": MARGIN,
         "stretch = np.sum(input_gradient * (inputs - inputs.mean(axis=0)), axis=0)  [sum -> mean]": MARGIN,

@@ -20,7 +20,7 @@ FUNCTIONS = {
     "mean": "sum", "sum": "mean", "square": "abs", "sqrt": "square", "rsqrt": "sqrt", "zeros": "ones",
     "ones": "zeros", "maximum": "minimum", "minimum": "maximum", "add": "subtract", "subtract": "add",
     "multiply": "divide", "divide": "multiply", "max": "min", "min": "max", "any": "all", "all": "any",
-    "zeros_like": "ones_like", "ones_like": "zeros_like",
+    "zeros_like": "ones_like", "ones_like": "zeros_like", "std": "var", "var": "std",
 }  # fmt: skip
 
 
@@ -52,7 +52,12 @@ def mutants(program: str) -> Iterator[Mutant]:
         text = (data[:first] + new.encode() + data[last:]).decode()
         return Mutant(lines[line].strip(), data[first:last].decode().strip(), new.strip(), text)
 
-    for node in _worth_changing(ast.parse(program)):
+    tree = ast.parse(program)
+    for node, other in _with_another_name(tree):
+        last = span(node)[1]
+        name = node.attr if isinstance(node, ast.Attribute) else node.id
+        yield changed(last - len(name.encode()), last, other)
+    for node in _worth_changing(tree):
         if isinstance(node, ast.BinOp) and type(node.op) in OPERATORS:
             first, last = span(node.left)[1], span(node.right)[0]
             between = data[first:last].decode()
@@ -73,6 +78,32 @@ def mutants(program: str) -> Iterator[Mutant]:
         elif isinstance(node, ast.Attribute) and node.attr in FUNCTIONS:
             last = span(node)[1]
             yield changed(last - len(node.attr), last, FUNCTIONS[node.attr])
+
+
+def _with_another_name(tree: ast.Module) -> Iterator[tuple[ast.expr, str]]:
+    """Each use of a local variable with the next one of its function, of `self.x` with `self.y`."""
+    body = [part for node in tree.body for part in getattr(node, "body", [node])]
+    functions = [node for node in [*tree.body, *body] if isinstance(node, ast.FunctionDef)]
+    for function in functions:
+        names = [node for node in _worth_changing(function) if isinstance(node, ast.Name)]
+        parameters = [node.arg for node in ast.walk(function.args) if isinstance(node, ast.arg)]
+        own = {*parameters, *(n.id for n in names if isinstance(n.ctx, ast.Store))} - {"self"}
+        uses = [node for node in names if isinstance(node.ctx, ast.Load) and node.id in own]
+        yield from _shifted(uses, [node.id for node in uses])
+    attributes = [
+        node
+        for node in _worth_changing(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load)
+        if isinstance(node.value, ast.Name) and node.value.id == "self"
+    ]
+    yield from _shifted(attributes, [node.attr for node in attributes])
+
+
+def _shifted(nodes: list[ast.expr], names: list[str]) -> Iterator[tuple[ast.expr, str]]:
+    distinct = [*dict.fromkeys(names)]
+    for node, name in zip(nodes, names, strict=True):
+        if len(distinct) > 1:
+            yield node, distinct[(distinct.index(name) + 1) % len(distinct)]
 
 
 def _other_constants(value: object) -> list[str]:

@@ -261,7 +261,7 @@ def test_setup_cell_is_short_and_written_for_all_lessons(course, repository):
     course.set_repository(repository)
     course.build()
     blank, solved = sources(course.blank)[1], sources(course.solved)[1]
-    assert len(list(filter(None, blank.splitlines()))) <= 15 + 3 * bool(repository)
+    assert len(list(filter(None, blank.splitlines()))) <= 17 + 3 * bool(repository)
     assert solved.startswith(blank) and "progress.pause()" in solved.removeprefix(blank)
     assert repository in blank and ("clone" in blank) == bool(repository)
 
@@ -586,7 +586,7 @@ assert not {{"tensorflow", "keras"}} & sys.modules.keys()
             "secret = 1",
             '# %% export="fast"\ndef f(x):\n    return plots.line(keras, np, ops, x, len, Scale)',
             "cell 7 (Scale--4): exported code uses `plots`, which its module does not have. "
-            "Export `plots` before it, or import it inside; only keras, np, ops, gradients are given.",
+            "Export `plots` before it, or import it inside; only keras, np, ops, gradients, tf are given.",
         ),
         (
             "secret = 1",

@@ -60,6 +60,7 @@ SEAL = re.compile(r"\bchecksum [0-9a-f]{16}\b")
 
 SETUP = """\
 import sys
+import tempfile
 from pathlib import Path
 
 here = Path.cwd()

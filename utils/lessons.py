@@ -29,6 +29,7 @@ BLOCK_IMPORTS = {
     "np": "import numpy as np",
     "ops": "from keras import ops",
     "gradients": "from utils import gradients",
+    "tf": "from utils.quiet import tensorflow as tf",
 }
 
 

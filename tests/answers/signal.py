@@ -27,11 +27,7 @@ def filling_an_array(model, inputs):
     statistics = np.zeros((len(model.layers), 2))
     signal = tf.convert_to_tensor(inputs)
     for row, layer in enumerate(model.layers):
-        signal = (
-            layer(signal, training=False)
-            if "training" in layer._call_signature.parameters
-            else layer(signal)
-        )
+        signal = layer(signal)
         mean, variance = tf.nn.moments(tf.reshape(signal, [-1]), axes=0)
         statistics[row] = mean, tf.sqrt(variance)
     return statistics

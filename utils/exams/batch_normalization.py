@@ -830,8 +830,8 @@ BATCH_NORMALIZATION = Exam(
         "`self.axis % rank` counts a negative axis from the front.",
         "With a mask: sum what it shows, `ops.where(shown, values, 0)`, and divide by how many it shows. "
         "In `call`: `if training and self.trainable`.",
-        "`aligned_shape` is -1 where the features are and 1 elsewhere. `get_config`: collect all of `__init__` "
-        "in a dictionary and hand it to `keras.saving.serialize_keras_object`.",
+        "`aligned_shape` is -1 where the features are and 1 elsewhere. `get_config`: collect all that "
+        "`__init__` takes in a dictionary and hand it to `keras.saving.serialize_keras_object`.",
     ),
     why="Statistics are chosen in one place and used in one place. Inputs are cast to float32 (or wider) "
     "before any square is taken and cast back at the end. The count of a mask is at least 1, so that a "
