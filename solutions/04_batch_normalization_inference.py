@@ -118,10 +118,12 @@ class BatchNormalizationWithMovingStatistics(BatchNormalizationTrainingOnly):
         super().build(input_shape)
         ### BEGIN SOLUTION
         # TODO: moving_mean and moving_variance: not trainable, starting at 0 and 1.
-        options = dict(shape=(input_shape[-1],), trainable=False)
-        self.moving_mean = self.add_weight(initializer="zeros", name="moving_mean", **options)
+        features = (input_shape[-1],)
+        self.moving_mean = self.add_weight(
+            shape=features, initializer="zeros", name="moving_mean", trainable=False
+        )
         self.moving_variance = self.add_weight(
-            initializer="ones", name="moving_variance", **options
+            shape=features, initializer="ones", name="moving_variance", trainable=False
         )
         ### END SOLUTION
 
@@ -383,14 +385,15 @@ class BatchNormalization(BatchNormalizationVariables):
         # TODO: In inference, or frozen, the moving ones.
         else:
             mean, variance = self.moving_mean, self.moving_variance
-        # TODO: `outputs`: normalized, scaled where there is a gamma, shifted where there is a beta.
+        # TODO: Normalize; scale where there is a gamma, shift where there is a beta.
         outputs = (inputs - align(mean)) * ops.rsqrt(align(variance) + self.epsilon)
         if self.scale:
             outputs = outputs * align(self.gamma)
         if self.center:
             outputs = outputs + align(self.beta)
-        ### END SOLUTION
+        # TODO: Return them in the dtype that the rest of the model computes in.
         return ops.cast(outputs, self.compute_dtype)
+        ### END SOLUTION
 
     def compute_output_shape(self, input_shape):
         return input_shape
@@ -464,7 +467,7 @@ plots.table({"": list(arms), "mean after 8 epochs": last})
 
 # %%
 gradient_flows_through_statistics = recall("gradient_flows_through_statistics")
-gradient_flows_through_statistics(BatchNormalization)
+print("gradient flows through the statistics:", gradient_flows_through_statistics(BatchNormalization))
 
 # %% [markdown]
 # And then Keras's own unit tests. They ship inside the package you have installed, and usually
@@ -479,7 +482,38 @@ assert report.passed
 report
 
 # %% [markdown]
-# This is the class that the next lessons use: yours, if it passed.
+# This is the class that the next lessons use: yours, if it passed. One question is left. Would
+# Keras's tests have found the class of the colleague from lesson 03, which lets no gradient through
+# its statistics?
+
+# %%
+predict(
+    "04-detached",
+    "The same tests, on a class whose statistics are detached. How many does it fail?",
+    choices=["none", "a few", "most"],
+    guess=None,
+)
+
+
+# %% tags=["nbval-ignore-output"]
+class Detached(BatchNormalization):
+    """Every output right, no gradient through mean and variance."""
+
+    def batch_statistics(self, inputs, mask):
+        return super().batch_statistics(ops.stop_gradient(inputs), mask)
+
+
+detached = keras_exam(Detached, tests_of="BatchNormalization", without=("renorm",))
+
+# %%
+failed = detached.count("failed")
+reveal("04-detached", "none" if failed == 0 else "a few" if failed < 10 else "most")
+print(detached.headline())
+print("gradient flows through the statistics:", gradient_flows_through_statistics(Detached))
+
+# %% [markdown]
+# Keras's tests look at outputs, shapes, configs and files. They were written for a class whose
+# gradient nobody doubts. The probe that you wrote in lesson 03 sees what they do not.
 #
 # ## What can go wrong
 #

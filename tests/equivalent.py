@@ -33,9 +33,9 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "return bool(np.all(np.abs([shift, stretch]) < 0.02))  [0.02 -> 0.04]": MARGIN,
     },
     "BatchNormalizationWithMovingStatistics": {
-        'self.moving_mean = self.add_weight(initializer="zeros", name="moving_mean", **options)  '
+        'shape=features, initializer="zeros", name="moving_mean", trainable=False  '
         "[\"moving_mean\" -> 'moving_mean_']": FOUND_BY_ATTRIBUTE,
-        'initializer="ones", name="moving_variance", **options  '
+        'shape=features, initializer="ones", name="moving_variance", trainable=False  '
         "[\"moving_variance\" -> 'moving_variance_']": FOUND_BY_ATTRIBUTE,
     },
 }

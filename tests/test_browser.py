@@ -59,7 +59,7 @@ def test_browser_runs_lesson_one_and_shows_a_verdict(address: str) -> None:
         )
         page = browser.new_page(viewport={"width": 1300, "height": 1000})
         page.goto(address)
-        page.locator(".jp-Notebook").wait_for()
+        page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60_000)
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_text("Run All Cells", exact=True).click()
         verdict = page.wait_for_function(

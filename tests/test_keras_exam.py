@@ -177,7 +177,8 @@ def test_exam_of_a_name_unknown_to_keras_says_so() -> None:
     unknown = load("class BatchNormalisation:\n    pass\n", "BatchNormalisation")
     assert repr(keras_exam(unknown, show_progress=False)) == (
         "Keras's own tests did not run on your BatchNormalisation. Keras has no class called "
-        "`BatchNormalisation`. Give your class the name that Keras's has."
+        "`BatchNormalisation`. Give your class the name that Keras's has, or say whose tests to "
+        'run: keras_exam(..., tests_of="BatchNormalization").'
     )
 
 

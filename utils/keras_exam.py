@@ -144,15 +144,17 @@ def _tile(test: KerasTest) -> str:
 def keras_exam(
     candidate: type,
     *,
+    tests_of: str | None = None,
     without: Iterable[str] = (),
     show_progress: bool = True,
     time_limit: float = TIME_LIMIT,
 ) -> KerasReport:
-    """Run the tests of the Keras class of the same name on `candidate`.
+    """Run Keras's tests of one of its classes on `candidate`.
 
     Args:
-        candidate: class with the name of a Keras class, as `BatchNormalization`. Its text is kept
-            by `utils.sources.standalone`, so it may come from a notebook.
+        candidate: class, as `BatchNormalization`. Its text is kept by `utils.sources.standalone`,
+            so it may come from a notebook.
+        tests_of: name of the Keras class whose tests are run; that of `candidate` where it is None.
         without: names of features it does not have, as `("renorm",)`. Tests that use one are not
             asked.
         show_progress: whether to show how far the exam is, in a notebook or a terminal.
@@ -171,7 +173,7 @@ def keras_exam(
         return KerasReport(candidate.__name__, problem=str(error))
     words = (without,) if isinstance(without, str) else tuple(without)
     progress = _progress_display() if show_progress else _show_nothing
-    return _examine(text, candidate.__name__, words, progress, time_limit)
+    return _examine(text, candidate.__name__, tests_of, words, progress, time_limit)
 
 
 # The process that asks
@@ -180,6 +182,7 @@ def keras_exam(
 def _examine(
     text: str,
     name: str,
+    tests_of: str | None,
     without: tuple[str, ...],
     progress: Callable[[str], None],
     time_limit: float,
@@ -190,7 +193,7 @@ def _examine(
         Path(folder, RESULTS).touch()
         Path(folder, "pytest.ini").write_text("[pytest]\n")
         process = subprocess.Popen(
-            [sys.executable, "-c", _START, name, *without],
+            [sys.executable, "-c", _START, name, tests_of or name, *without],
             cwd=folder,
             env=_environment(folder),
             stdin=subprocess.DEVNULL,
@@ -302,12 +305,12 @@ def _show_nothing(text: str) -> None:
 # The process that is asked
 
 
-def sit_exam(name: str, *without: str) -> None:
-    """Run the tests on the class `name` in this process and folder; started by `keras_exam`."""
+def sit_exam(name: str, tests_of: str, *without: str) -> None:
+    """Run the tests of Keras's `tests_of` on the class `name`; started by `keras_exam`."""
     with open(RESULTS, "a", encoding="utf-8") as results:
         try:
             candidate = load(Path(TEXT).read_text(encoding="utf-8"), name)
-            original, test_file = _find_tests(name, candidate)
+            original, test_file = _find_tests(tests_of, candidate)
         except SourceError as error:
             _write(results, problem=str(error))
             return
@@ -326,7 +329,7 @@ def _write(results: TextIO, **entry: Any) -> None:
 def _find_tests(name: str, candidate: Any) -> tuple[type, Path]:
     """Return the Keras class called `name` and the file that tests it."""
     if not isinstance(candidate, type):
-        raise SourceError(f"Expected a class. Received: `{name}`, a {type(candidate).__name__}.")
+        raise SourceError(f"Expected a class. Received: a {type(candidate).__name__}.")
     import keras  # here and not above: the process that asks has no need of it
 
     rooms = (
@@ -342,7 +345,8 @@ def _find_tests(name: str, candidate: Any) -> tuple[type, Path]:
     original = next((vars(room)[name] for room in rooms if name in vars(room)), None)
     if original is None:
         raise SourceError(
-            f"Keras has no class called `{name}`. Give your class the name that Keras's has."
+            f"Keras has no class called `{name}`. Give your class the name that Keras's has, or "
+            'say whose tests to run: keras_exam(..., tests_of="BatchNormalization").'
         )
     file = Path(inspect.getfile(original))
     test_file = file.with_name(f"{file.stem}_test.py")
@@ -380,7 +384,7 @@ class _Plugin:
         without: tuple[str, ...],
     ) -> None:
         self.results = results
-        self.name = candidate.__name__
+        self.name = original.__name__
         self.explain = _Explainer(inspect.getfile(candidate), test_file)
         self.without = without
         # Some files test several classes: what is only about the others is left out.
@@ -589,6 +593,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("file", type=Path, help="Python file that defines the class")
     parser.add_argument("name", help="name of the class, which is that of a Keras class")
+    parser.add_argument("--tests-of", help="name of the Keras class, where it is another one")
     parser.add_argument("--without", nargs="*", default=[], help="features it does not have")
     options = parser.parse_args(arguments)
     sys.path.append(str(options.file.resolve().parent))  # it may import its neighbours
@@ -598,7 +603,9 @@ def main(arguments: list[str] | None = None) -> int:
         report = KerasReport(options.name, problem=f"{options.file} cannot be read: {error}.")
     else:
         without = tuple(options.without)
-        report = _examine(text, options.name, without, _progress_display(), TIME_LIMIT)
+        report = _examine(
+            text, options.name, options.tests_of, without, _progress_display(), TIME_LIMIT
+        )
     print(report)
     return 0 if report.passed else 1
 

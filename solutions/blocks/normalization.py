@@ -1,4 +1,4 @@
-# Made from the sources named below by `python3 course.py build`, checksum 202e69586ef30595
+# Made from the sources named below by `python3 course.py build`, checksum b2f7a6a3b2e278e8
 """The blocks of the course in `normalization`, as its lessons solve them.
 
 moments: solutions/03_batch_normalization_training.py
@@ -143,10 +143,12 @@ class BatchNormalizationWithMovingStatistics(BatchNormalizationTrainingOnly):
 
     def build(self, input_shape):
         super().build(input_shape)
-        options = dict(shape=(input_shape[-1],), trainable=False)
-        self.moving_mean = self.add_weight(initializer="zeros", name="moving_mean", **options)
+        features = (input_shape[-1],)
+        self.moving_mean = self.add_weight(
+            shape=features, initializer="zeros", name="moving_mean", trainable=False
+        )
         self.moving_variance = self.add_weight(
-            initializer="ones", name="moving_variance", **options
+            shape=features, initializer="ones", name="moving_variance", trainable=False
         )
 
     def call(self, inputs, training=None):

@@ -463,10 +463,10 @@ WITH_MOVING_STATISTICS = Exam(
         ),
         Mistake(
             "statistics-trainable",
-            find="trainable=False",
-            put="trainable=True",
-            says="The moving statistics are trainable: the optimizer would change them by gradients. "
-            "Make them with trainable=False.",
+            find='name="moving_mean", trainable=False',
+            put='name="moving_mean", trainable=True',
+            says="A moving statistic is trainable: the optimizer would change it by gradients. "
+            "Make both with trainable=False.",
         ),
         Mistake(
             "default-momentum",
