@@ -208,11 +208,16 @@ def install(requirements: list[Path]) -> None:
 
 
 def settle_jupyter() -> None:
-    """Keep JupyterLab from asking on its first start whether to fetch news."""
-    settings = ENVIRONMENT / "share" / "jupyter" / "lab" / "settings" / "overrides.json"
+    """Keep JupyterLab from asking whether to fetch news, and kernels from chatting on a terminal."""
+    share = ENVIRONMENT / "share" / "jupyter"
+    settings = share / "lab" / "settings" / "overrides.json"
     settings.parent.mkdir(parents=True, exist_ok=True)
     chosen = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}
     settings.write_text(json.dumps(chosen), encoding="utf-8")
+    for kernel in share.glob("kernels/*/kernel.json"):
+        spec = json.loads(kernel.read_text(encoding="utf-8"))
+        spec["argv"] = [*dict.fromkeys([*spec["argv"], "--log-level=ERROR"])]
+        kernel.write_text(json.dumps(spec, indent=1), encoding="utf-8")
 
 
 def lines_or_ticks(stream: Iterable[str], every: float = 0.25) -> Iterator[str | None]:
