@@ -396,10 +396,10 @@ errors = {
     for dtype in ("float64", "float32")
 }
 plots.lines(steps, errors, log="xy", title="Too large a step is wrong, and so is too small a one",
-            xlabel="step", ylabel="relative error of the gradient")  # fmt: skip
+            xlabel="step", ylabel="relative error of the gradient")
 plt.axvline(1e-3, color="black", linewidth=1, linestyle=":")
 plots.show(alt="Relative error against step, both logarithmic: two curves like a V. float64 is "
-           "best near 1e-5, float32 near 1e-2; a dotted line marks the default.")  # fmt: skip
+           "best near 1e-5, float32 near 1e-2; a dotted line marks the default.")
 
 # %%
 best = {dtype: steps[np.argmin(error.mean(axis=0))] for dtype, error in errors.items()}
@@ -412,7 +412,7 @@ plots.table({
     "best step": [f"{step:.0e}" for step in best.values()],
     "at 1e-3 the error is below 0.001": [f"{np.sum(e < 1e-3)} of 5 seeds" for e in at_default],
     "from 0.01 to 0.1 it grows 80 to 120 times": [80 < factor < 120 for factor in growth],
-})  # fmt: skip
+})
 
 # %% [markdown]
 # On the right of each V the formula is too coarse: ten times the step, a hundred times the error.
@@ -487,14 +487,14 @@ accuracies = {name: np.array([right for _, right in results]) for name, results 
 
 # %%
 plots.lines(np.arange(1, 9), losses, title="One curve: your layer trains as Keras's does",
-            xlabel="epoch", ylabel="training loss (nats)")  # fmt: skip
+            xlabel="epoch", ylabel="training loss (nats)")
 plots.show(alt="Training loss over 8 epochs for both layers, mean and range of 5 seeds: "
-           "the two curves lie on each other.")  # fmt: skip
+           "the two curves lie on each other.")
 
 apart = np.max(np.abs(losses["yours"] - losses["Keras"]))
 assert apart < 1e-4 and accuracies["yours"].min() > 0.9
 reveal("01-same", "nowhere apart" if apart < 1e-5 else
-       "apart in the digits after the third" if apart < 1e-3 else "visibly apart")  # fmt: skip
+       "apart in the digits after the third" if apart < 1e-3 else "visibly apart")
 plots.table({"layer": accuracies.keys(), "test accuracy, 5 seeds": accuracies.values()})
 
 # %% [markdown]

@@ -107,11 +107,11 @@ signals = {
         activation_statistics(draw(relu_net, stddev, seed), batch[0])[:20, 1] for seed in range(5)
     ])
     for name, stddev in arms.items()
-}  # fmt: skip
+}
 plots.per_layer(signals, title="One size of weights keeps the signal alive",
-                ylabel="standard deviation of the activations")  # fmt: skip
+                ylabel="standard deviation of the activations")
 plots.show(alt="Standard deviation per layer, logarithmic: a level line for weights of 0.18, a "
-           "straight line down to 1e-6 for 0.09, and one up to 1e6 for 0.36.")  # fmt: skip
+           "straight line down to 1e-6 for 0.09, and one up to 1e6 for 0.36.")
 
 # %%
 lasts = [signal[:, -1] for signal in signals.values()]  # layer 20
@@ -125,7 +125,7 @@ plots.table({
     "seeds within a factor of 10 of the median": [
         f"{np.sum(np.abs(np.log10(last / np.median(last))) < 1)} of 5" for last in lasts
     ],
-})  # fmt: skip
+})
 
 # %% [markdown]
 # On a logarithmic axis the three curves are straight lines. Half the weights halve the signal in
@@ -202,27 +202,27 @@ norms = {
         ("ReLU", relu_net, 0.09), ("ReLU", relu_net, 0.18), ("ReLU", relu_net, 0.36),
         ("sigmoid", sigmoid_net, 0.125),
     ]
-}  # fmt: skip
+}
 ax = plots.per_layer(norms, title="ReLU: level, at three heights. Sigmoid: gone by layer 1",
-                     ylabel="norm of the kernel's gradient")  # fmt: skip
+                     ylabel="norm of the kernel's gradient")
 ax.legend(
     loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2, title="mean and range of 5 seeds"
 )
 plots.show(alt="Gradient norm per layer, logarithmic. Three level lines for ReLU, near 1e-6, 1 "
-           "and 1e7; for sigmoid a line from 0.1 in layer 20 to 1e-12 in layer 1.")  # fmt: skip
+           "and 1e7; for sigmoid a line from 0.1 in layer 20 to 1e-12 in layer 1.")
 
 # %%
 ratios = {name: norm[:, 19] / norm[:, 0] for name, norm in norms.items()}  # layer 20 over layer 1
 sigmoid = ratios["sigmoid, weights of 0.125"]
 assert sigmoid.min() > 1e9 and ratios["ReLU, weights of 0.18"].max() < 5
 reveal("02-sigmoid", "more than a billion times" if sigmoid.min() > 1e9 else
-       "about 10 thousand times" if sigmoid.min() > 1e3 else "about 20 times")  # fmt: skip
+       "about 10 thousand times" if sigmoid.min() > 1e3 else "about 20 times")
 print("4 to the power of 19:", power_of_ten(4.0**19))
 plots.table({
     "net": norms.keys(),
     "gradient in layer 1": [power_of_ten(norm[:, 0]) for norm in norms.values()],
     "layer 20 over layer 1": [power_of_ten(ratio) for ratio in ratios.values()],
-})  # fmt: skip
+})
 
 # %% [markdown]
 # Two ways to stall. With ReLU and small weights the gradient is the same in all layers, and far too
@@ -339,20 +339,20 @@ for name, factor in factors.items():
     outputs[name] = first_ten(batch[0])
     growth[name] = np.array([norm[0] / norm[19] for norm in norms])  # layer 1 over layer 20
 plots.histograms(outputs, title="Weights too large drive tanh to its ends",
-                 xlabel="activation in layer 10")  # fmt: skip
+                 xlabel="activation in layer 10")
 plots.show(alt="Histograms of tanh activations: a spike at zero, a bell, two heaps at -1 and 1.")
 
 large = growth["four times as large"].min()
 assert large > 100
 reveal("02-saturated", "ten times smaller or less" if large < 0.1 else
-       "about as large" if large < 10 else "ten times larger or more")  # fmt: skip
+       "about as large" if large < 10 else "ten times larger or more")
 plots.table({
     "weights": factors.keys(),
     "share beyond 0.99": [np.mean(np.abs(output) > 0.99) for output in outputs.values()],
     "gradient, layer 1 over layer 20, least of 5 seeds": [
         power_of_ten(each.min()) for each in growth.values()
     ],
-})  # fmt: skip
+})
 
 # %% [markdown]
 # Nearly half of the activations are saturated, and the gradient *grows* on its way to the input.
@@ -415,9 +415,9 @@ accuracy = {
     "tanh, initial_scale": accuracies(tanh_net, initial_scale(64, "tanh"), rates),
 }
 plots.lines(rates, accuracy, title="20 layers train where the signal survives", log="x",
-            xlabel="learning rate", ylabel="accuracy on the test images")  # fmt: skip
+            xlabel="learning rate", ylabel="accuracy on the test images")
 plots.show(alt="Accuracy against learning rate. Sigmoid stays at 0.1, ReLU with Keras's default "
-           "below 0.3; ReLU and tanh with the right scale reach 0.85 and 0.95.")  # fmt: skip
+           "below 0.3; ReLU and tanh with the right scale reach 0.85 and 0.95.")
 
 best = {name: values[:, values.mean(axis=0).argmax()] for name, values in accuracy.items()}
 assert accuracy["sigmoid"].max() < 0.2 and best["ReLU, Keras's default"].max() < 0.5
@@ -429,7 +429,7 @@ plots.table({
     "best rate": [rates[values.mean(axis=0).argmax()] for values in accuracy.values()],
     "accuracy there, median of 5": [np.median(values) for values in best.values()],
     "seeds above 0.7": [f"{np.sum(values > 0.7)} of 5" for values in best.values()],
-})  # fmt: skip
+})
 
 # %% [markdown]
 # The sigmoid net learns nothing at any of these rates. ReLU with the weights that Keras gives by

@@ -54,7 +54,6 @@ def test_half_solved_lesson_runs_to_its_end(lesson: Lesson, tmp_path: Path) -> N
         kernel_name="python3",
         timeout=300,
         resources={"metadata": {"path": str(ROOT / "lessons")}},
-        extra_arguments=["--log-level=ERROR"],
     )
     client.execute(env=os.environ | {"COURSE_RECORD": str(tmp_path)})
     text = "\n".join(shown(notebook))

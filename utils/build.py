@@ -306,7 +306,6 @@ def execute(path: Path, root: Path) -> list[Problem]:
         record_timing=False,
         store_widget_state=False,
         resources={"metadata": {"path": str(path.parent)}},
-        extra_arguments=["--log-level=ERROR"],  # no word about the transport of messages
         on_cell_execute=lambda cell, cell_index: started.append(place(cell_index, cell)),
     )
     with tempfile.TemporaryDirectory() as record:
