@@ -367,7 +367,12 @@ def lab(arguments: list[str]) -> int:
     server = subprocess.Popen(
         command,
         cwd=ROOT,
-        env={**os.environ, "JUPYTER_TOKEN": token},
+        env={
+            **os.environ,
+            "JUPYTER_TOKEN": token,
+            # Else JupyterLab opens the tabs of the learner's other projects again.
+            "JUPYTERLAB_WORKSPACES_DIR": str(ENVIRONMENT / "workspaces"),
+        },
         stdin=subprocess.DEVNULL,  # else Ctrl-C makes Jupyter ask back
     )
     try:

@@ -6,7 +6,7 @@
 #
 # **You need** Python, a little NumPy, and an idea of what a derivative is.
 #
-# **It takes** about 50 minutes.
+# **It takes** about 50 minutes. Run every cell in order, from the top (Shift+Enter).
 #
 # Lessons 03 and 04 build batch normalization, lesson 07 dropout, lessons 10 to 14 optimizers. All
 # of them go into `keras.Sequential`, `fit` and `save` as Keras's own do, and for that a class has
@@ -47,7 +47,8 @@ print("after it:", [(each.name, tuple(each.shape)) for each in layer.weights])
 #
 # Write `build` and `call`. `self.add_weight(name=…, shape=…, initializer=…)` makes a variable that
 # Keras knows about; `ops.matmul` multiplies. From inputs of shape `(batch, features)` come outputs
-# of shape `(batch, units)`. Start the kernel with `"glorot_uniform"` and the bias with `"zeros"`.
+# of shape `(batch, units)`. Start the kernel with `"glorot_uniform"` and the bias with `"zeros"`. A
+# shape is a tuple, and a tuple of one is written with a comma: `(units,)`.
 
 
 # %% exercise="DenseForward" export="layers"
@@ -398,8 +399,9 @@ errors = {
 plots.lines(steps, errors, log="xy", title="Too large a step is wrong, and so is too small a one",
             xlabel="step", ylabel="relative error of the gradient")
 plt.axvline(1e-3, color="black", linewidth=1, linestyle=":")
-plots.show(alt="Relative error against step, both logarithmic: two curves like a V. float64 is "
-           "best near 1e-5, float32 near 1e-2; a dotted line marks the default.")
+plots.show(alt="Relative error against step, both logarithmic: float64 falls and rises like a V; "
+           "float32 turns at a larger step and lies flat, near 1, at the smallest steps; a dotted "
+           "line marks the default.")
 
 # %%
 best = {dtype: steps[np.argmin(error.mean(axis=0))] for dtype, error in errors.items()}
@@ -415,10 +417,11 @@ plots.table({
 })
 
 # %% [markdown]
-# On the right of each V the formula is too coarse: ten times the step, a hundred times the error.
-# On the left rounding takes over, and with float32 it does so much earlier. The default (dotted) is
-# best for neither and good enough for both, which is what you want from a default: Keras computes
-# in float32.
+# On the right the formula is too coarse: ten times the step, a hundred times the error. On the left
+# rounding takes over, and with float32 it does so much earlier. From 1e-9 down float32 lies flat at
+# 1: both calls return the same number, so the gradient comes out as 0. The default (dotted) is best
+# for neither and good enough for both, which is what you want from a default: Keras computes in
+# float32.
 #
 # Now hold your layer to it. `gradients.backpropagate` returns TensorFlow's gradients of
 # `sum(layer(inputs) * output_gradient)`; `stateless_call` runs your layer with any weights you hand

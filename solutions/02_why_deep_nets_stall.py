@@ -4,10 +4,10 @@
 # **You build** three instruments: one reads the signal layer by layer, one reads the gradient layer
 # by layer, and one says how large random weights should be.
 #
-# **You need** your `Dense` from lesson 01 (the course's stands in if you have none) and the chain
-# rule.
+# **You need** your `Dense` from lesson 01 (the course's stands in if you have none), the chain
+# rule, and mean and variance.
 #
-# **It takes** about 50 minutes.
+# **It takes** about 50 minutes. Run every cell in order, from the top (Shift+Enter).
 #
 # Stack twenty layers, start training, and often nothing happens: the loss stays where it was, at
 # any learning rate. No error is raised. Today you find out where in the network it got stuck,
@@ -110,13 +110,13 @@ signals = {
 }
 plots.per_layer(signals, title="One size of weights keeps the signal alive",
                 ylabel="standard deviation of the activations")
-plots.show(alt="Standard deviation per layer, logarithmic: a level line for weights of 0.18, a "
-           "straight line down to 1e-6 for 0.09, and one up to 1e6 for 0.36.")
+plots.show(alt="Standard deviation per layer, logarithmic: a straight line for each size of "
+           "weights, level for 0.18, falling for 0.09, rising for 0.36.")
 
 # %%
 lasts = [signal[:, -1] for signal in signals.values()]  # layer 20
 shrinks = np.mean(lasts[0] / lasts[1])
-assert shrinks < 1e-5 and np.all(np.abs(np.log10(lasts[1])) < 1)
+assert np.all(np.abs(np.log10(lasts[1])) < 1)
 choices = {0: "about a half", 1: "about a twentieth", 6: "about a millionth"}
 reveal("02-half", choices[round(-np.log10(shrinks))])
 plots.table({
@@ -129,7 +129,8 @@ plots.table({
 
 # %% [markdown]
 # On a logarithmic axis the three curves are straight lines. Half the weights halve the signal in
-# each of twenty layers: one half to the power of twenty is a millionth. A network is a long lever.
+# each of twenty layers: one half to the power of twenty is a millionth, `10^-6` in the table
+# (and `10^0` is 1). A network is a long lever.
 #
 # ## Gradients run the same lever backwards
 #
@@ -140,9 +141,15 @@ plots.table({
 # *Difficulty 3 of 5 · needed again: in this lesson and in 05 · 12 minutes*
 #
 # Return the length (the Euclidean norm, `ops.norm`) of the loss's gradient for each kernel, from
-# the first layer to the last. The loss is the mean sparse categorical cross-entropy; the model's
-# outputs are logits. `tf.GradientTape` records what happens inside its `with` block, and
-# `tape.gradient(loss, variables)` differentiates it.
+# the first layer to the last.
+#
+# The model's outputs are *logits*: any numbers, one for each class, which softmax would turn into
+# probabilities. *Sparse categorical cross-entropy* is minus the logarithm of the probability given
+# to the right class; sparse, because a label is that class's number.
+# `keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)` returns one for
+# each example, and the loss is their mean. A *tape* is how TensorFlow differentiates:
+# `with tf.GradientTape() as tape:` records what is computed in its block, and
+# `tape.gradient(loss, variables)` then returns the gradient for each of a list of variables.
 
 
 # %% exercise="gradient_norms" export="diagnostics"
@@ -208,13 +215,13 @@ ax = plots.per_layer(norms, title="ReLU: level, at three heights. Sigmoid: gone 
 ax.legend(
     loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2, title="mean and range of 5 seeds"
 )
-plots.show(alt="Gradient norm per layer, logarithmic. Three level lines for ReLU, near 1e-6, 1 "
-           "and 1e7; for sigmoid a line from 0.1 in layer 20 to 1e-12 in layer 1.")
+plots.show(alt="Gradient norm per layer, logarithmic: three level lines at different heights for "
+           "ReLU, one that falls steadily from layer 20 to layer 1 for sigmoid.")
 
 # %%
 ratios = {name: norm[:, 19] / norm[:, 0] for name, norm in norms.items()}  # layer 20 over layer 1
 sigmoid = ratios["sigmoid, weights of 0.125"]
-assert sigmoid.min() > 1e9 and ratios["ReLU, weights of 0.18"].max() < 5
+assert ratios["ReLU, weights of 0.18"].max() < 5
 reveal("02-sigmoid", "more than a billion times" if sigmoid.min() > 1e9 else
        "about 10 thousand times" if sigmoid.min() > 1e3 else "about 20 times")
 print("4 to the power of 19:", power_of_ten(4.0**19))
@@ -233,8 +240,10 @@ plots.table({
 #
 # ## The size that neither shrinks nor grows
 #
-# A unit adds `fan_in` products. If weights and inputs are independent and the weights have mean 0,
-# then
+# A unit adds `fan_in` products. How large is the sum? If the weights are independent of each other
+# and of the inputs, and have mean 0, then its variance $\mathrm{Var}$ (the mean squared distance
+# from the mean) follows from that of the weights and from $\mathrm{E}[x^2]$, the mean square of the
+# inputs:
 #
 # $$\mathrm{Var}(\textstyle\sum_i x_i k_i) = n\,\mathrm{Var}(k)\;\mathrm{E}[x^2]
 # \qquad\text{with } n = \texttt{fan\_in}$$
@@ -248,8 +257,9 @@ plots.table({
 # ### Exercise 2.3 · `initial_scale`
 # *Difficulty 1 of 5 · needed again: in 05 · 5 minutes*
 #
-# Return the **standard deviation** for the activations "linear", "tanh" and "relu". For any other
-# name raise a `ValueError` that says which names are known and which one came.
+# Return the **standard deviation** for the activations "linear", "tanh" and "relu"; the *gain* is
+# the number that stands above $n$. For any other name raise a `ValueError` that says which names
+# are known and which one came.
 
 
 # %% exercise="initial_scale" export="diagnostics"
@@ -269,8 +279,8 @@ def initial_scale(fan_in, activation):
         Efficient BackProp, and Glorot & Bengio, 2010, for the others.
     """
     ### BEGIN SOLUTION
-    # TODO: Find what the activation leaves of the signal's mean square.
-    # TODO: Make up for it, and turn the variance into a standard deviation.
+    # TODO: Find the gain of the activation; refuse a name that has none.
+    # TODO: Divide by the fan-in, and turn the variance into a standard deviation.
     gains = {"linear": 1.0, "tanh": 1.0, "relu": 2.0}
     if activation not in gains:
         raise ValueError(
@@ -309,14 +319,14 @@ assert 0.03 < min(sizes["relu"] + sizes["tanh"]) and 0.5 < sizes["relu"][2] < 2
 plots.table(sizes, decimals=1)
 
 # %% [markdown]
-# Wide layers do as the formula says. With 16 ReLUs a layer the signal wanders off: the formula
-# speaks of the average over all random weights, and a narrow net is a small sample. Tanh loses some
-# at any width: it is flatter than a straight line, and the formula took it for one.
+# Wide linear and ReLU layers do as the formula says. With 16 ReLUs a layer the signal wanders off:
+# the formula speaks of the average over all random weights, and a narrow net is a small sample.
+# Tanh loses some at any width: it is flatter than a straight line, and the formula took it for one.
 #
-# ## Saturation, and a story that does not hold
+# ## Saturation, and the textbook story
 #
 # With weights that are too large, tanh units end up at -1 or 1, where the curve is flat. The
-# textbook story goes on: a flat curve passes no gradient, so gradients vanish. Look at both.
+# story goes on: a flat curve passes no gradient, so gradients vanish. Look at both.
 
 # %%
 predict(
@@ -343,7 +353,6 @@ plots.histograms(outputs, title="Weights too large drive tanh to its ends",
 plots.show(alt="Histograms of tanh activations: a spike at zero, a bell, two heaps at -1 and 1.")
 
 large = growth["four times as large"].min()
-assert large > 100
 reveal("02-saturated", "ten times smaller or less" if large < 0.1 else
        "about as large" if large < 10 else "ten times larger or more")
 plots.table({
@@ -414,13 +423,14 @@ accuracy = {
     "ReLU, initial_scale": accuracies(relu_net, initial_scale(64, "relu"), rates),
     "tanh, initial_scale": accuracies(tanh_net, initial_scale(64, "tanh"), rates),
 }
-plots.lines(rates, accuracy, title="20 layers train where the signal survives", log="x",
-            xlabel="learning rate", ylabel="accuracy on the test images")
-plots.show(alt="Accuracy against learning rate. Sigmoid stays at 0.1, ReLU with Keras's default "
-           "below 0.3; ReLU and tanh with the right scale reach 0.85 and 0.95.")
+ax = plots.lines(rates, accuracy, title="20 layers train where the signal survives", log="x",
+                 xlabel="learning rate", ylabel="accuracy on the test images")
+ax.legend(loc="upper left", bbox_to_anchor=(1, 1), title="mean and range of 5 seeds")
+plots.show(alt="Accuracy against learning rate: tanh highest, then ReLU with the right scale, both "
+           "well above ReLU with Keras's default and sigmoid.")
 
 best = {name: values[:, values.mean(axis=0).argmax()] for name, values in accuracy.items()}
-assert accuracy["sigmoid"].max() < 0.2 and best["ReLU, Keras's default"].max() < 0.5
+assert best["ReLU, Keras's default"].max() < 0.5
 assert np.median(best["ReLU, initial_scale"]) > 0.7 and best["tanh, initial_scale"].min() > 0.8
 lifted = np.sum(accuracy["sigmoid"].mean(axis=0) > 0.2)
 reveal("02-train", ["none", "one or two", "one or two", "all three"][lifted])
@@ -435,8 +445,8 @@ plots.table({
 # The sigmoid net learns nothing at any of these rates. ReLU with the weights that Keras gives by
 # default stays far behind too, and twice their variance is all it takes. (Keras cannot know which
 # activation you will use; pass `kernel_initializer="he_normal"` with ReLU.) Tanh, out of fashion,
-# does best here. And even the good nets train in a narrow window of rates: look at the right end of
-# the figure.
+# does best here, at any of the three rates much alike. ReLU, rightly scaled, loses as the rate
+# grows: look at the right end of the figure.
 #
 # ## What an instrument can hide
 #

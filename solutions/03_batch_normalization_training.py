@@ -7,7 +7,8 @@
 # **You need** lessons 01 and 02 (`Dense`, `numerical_gradient`; where yours is missing the
 # course's own stands in), and the chain rule.
 #
-# **It takes** about 55 minutes. Lesson 04 adds the half that predicts.
+# **It takes** about 55 minutes. Run every cell in order, from the top (Shift+Enter). Lesson 04 adds
+# the half that predicts.
 
 # %% tags=["setup"]
 
@@ -194,9 +195,10 @@ reveal("03-alone", "not a number (NaN)" if np.isnan(alone).any() else seen)
 # $$m_i = -\frac1n \sum_j d_j$$
 #
 # **Through the variance.** $\hat x_j = (x_j - \mu)\,(\sigma^2 + \epsilon)^{-1/2}$, so its
-# derivative for $\sigma^2$ is $-\hat x_j / 2 s^2$. Times $\gamma g_j = s\, d_j$ and summed:
-# $-\sum_j d_j \hat x_j / 2s$. And
-# $\partial \sigma^2 / \partial x_i = 2 (x_i - \mu) / n = 2 s \hat x_i / n$:
+# derivative for $\sigma^2$ is $-\hat x_j / (2 s^2)$. Times $\gamma g_j = s\, d_j$ and summed:
+# $-\sum_j d_j \hat x_j / (2 s)$. And
+# $\partial \sigma^2 / \partial x_i = 2 (x_i - \mu) / n = 2 s \hat x_i / n$. (By way of $\mu$
+# nothing is added: $\partial \sigma^2 / \partial \mu = -\frac2n \sum_j (x_j - \mu) = 0$.)
 #
 # $$v_i = -\hat x_i \cdot \frac1n \sum_j d_j \hat x_j$$
 #
@@ -335,8 +337,8 @@ same = ops.all(DetachedBatchNormalization()(batch) == BatchNormalizationTraining
 print("every output the same, to the last bit:", bool(same))
 
 # %% [markdown]
-# No test that looks at outputs can tell the two apart. What separates them is what you have just
-# learned.
+# No test of a single forward pass can tell the two apart. What separates them is what you have
+# just learned.
 #
 # ### Exercise 3.4 · `gradient_flows_through_statistics`
 # *Difficulty 3 of 5 · needed again: in lesson 04 · 10 minutes*
@@ -431,8 +433,8 @@ def train(model, batches, learning_rate):
 
 # %% [markdown]
 # `run` starts from the weights of one seed, trains, and measures: the accuracy on the test images
-# (all in one batch, as this class needs it), how much longer the first kernel has become, and the
-# largest bias of the hidden layers. Each net is built and traced once and then starts anew.
+# (all in one batch, as this class needs it), how many times its first length the first kernel has,
+# and the largest bias of the hidden layers. Each net is built and traced once and then starts anew.
 
 # %%
 def run(model, start, learning_rate, seed):
@@ -486,18 +488,18 @@ assert abs((accuracy[right] - detached)[:, -1].mean()) < 0.02
 places = ["best of the three", "between the other two", "behind the net without normalization"]
 reveal("03-detached", places[sum(gap.mean() > 0 for gap in behind)])
 plots.table({
-    "at learning rate 0.1": [right, "detached"],
-    "first kernel grows by": [growth[name][:, at] for name in [right, "detached"]],
-    "largest bias": [bias[name][:, at] for name in [right, "detached"]],
-})
+    "at learning rate 0.1": list(arms),
+    "length of the first kernel, times": [values[:, at] for values in growth.values()],
+    "largest bias": [values[:, at] for values in bias.values()],
+}, decimals=1)
 
 # %% [markdown]
 # The first half of the paper's warning shows here. Right statistics leave the biases where they
-# were, at zero, and the kernels almost at their length, because the gradient never points where
-# the output cannot follow. Detached, both drift: much of every step goes into places and scales
-# that the next forward pass takes out again, and a longer kernel makes the steps that remain
-# smaller still. But the loss does *not* stay fixed. The detached net learns, to about nine digits
-# in ten; and at every rate but the largest it would do better with no normalization at all.
+# were, at zero, and the kernel almost at its length, because the gradient never points where the
+# output cannot follow. Detached, both drift, several times as far as in the plain net, where bias
+# and length do count; and the next forward pass takes them out again. But the loss does *not* stay
+# fixed. The detached net learns, to about nine digits in ten; and at every rate but the largest it
+# would do better with no normalization at all.
 #
 # Now look at rate 1. There the plain net breaks down, and the detached one is level with the
 # right one. Whoever tries their class at that one rate sees a good accuracy and finds nothing

@@ -7,7 +7,8 @@
 # **You need** lesson 03 (`moments`, `BatchNormalizationTrainingOnly`; where yours is missing the
 # course's own stands in).
 #
-# **It takes** about 60 minutes. At the end Keras's own unit tests examine your class.
+# **It takes** about 60 minutes. Run every cell in order, from the top (Shift+Enter). At the end
+# Keras's own unit tests examine your class.
 
 # %% tags=["setup"]
 
@@ -191,8 +192,7 @@ def accuracies(normalization, **arguments):
     return [np.array([run[key] for run in runs]) for key in ["accuracy", "val_accuracy"]]
 
 # %% [markdown]
-# The net is built and compiled once and then given new weights for every seed. The arm called
-# "training" belongs to both momenta:
+# Run every seed on one compiled net. The arm called "training" belongs to both momenta:
 
 # %%
 block, arms = BatchNormalizationWithMovingStatistics, {}
@@ -212,10 +212,12 @@ columns = {name: [values[:, epoch - 1] for epoch in [1, 3, 8]] for name, values 
 plots.table({"epoch": [1, 3, 8]} | columns)
 
 # %% [markdown]
-# The weights are as good as the upper curves say; the lower one reads them through statistics
-# that are still partly their start, 0 and 1. A learner who sees this curve suspects overfitting
-# and reaches for dropout. Count your steps first: with $k$ steps behind you, $\text{momentum}^k$
-# should be small.
+# The weights are as good as the upper curves say; the lowest reads them through statistics that
+# are still partly their start, 0 and 1. Eight epochs, 80 steps, are not enough for it: 0.99 to the
+# power of 80 is 0.45. (After one epoch a test curve lies *above* training, which is averaged over
+# the epoch, early steps included, and over other images.) A learner who sees the lowest curve
+# suspects overfitting and reaches for dropout. Count your steps first: with $k$ steps behind you,
+# $\text{momentum}^k$ should be small.
 #
 # ## What Keras's class has besides
 #
@@ -231,7 +233,7 @@ plots.table({"epoch": [1, 3, 8]} | columns)
 #
 # Arguments and variables are given. (`autocast=False` keeps the variables in float32 where the
 # rest of a model computes in float16; `input_spec` makes Keras refuse inputs of another rank or
-# number of features.)
+# number of features; `synchronized` would measure one batch spread over several devices.)
 
 # %% export="normalization"
 class BatchNormalizationVariables(keras.Layer):
@@ -303,11 +305,14 @@ predict(
 # ### Exercise 4.3 · `BatchNormalization`
 # *Difficulty 4 of 5 · needed again: in every lesson to the capstone · 25 minutes*
 #
-# Four gaps. In `build`, note the axes to average over, and the shape in which `(features,)` meets
-# the inputs. In `batch_statistics`, the moments of what a mask shows, in the shape that `moments`
-# returns. In `call`, choose the statistics, let the moving ones `follow`, and normalize (`align`
-# gives any `(features,)` the right shape and dtype). And `get_config`. Run the check after each:
-# its message says how far you are.
+# Four gaps. In `build`, note the axes to average over, `reduction_axes`, and the shape in which
+# `(features,)` meets the inputs, `aligned_shape`: the given code uses these names. In
+# `batch_statistics`, the moments of what a mask shows, in the shape that `moments` returns. In
+# `call`, choose the statistics, let the moving ones `follow`, and normalize. (`result_type` returns
+# the wider of two dtypes; `align` gives any `(features,)` the right shape and dtype.) In
+# `get_config`, serialize as in lesson 01, or a whole dictionary at once with
+# `keras.saving.serialize_keras_object(config)`. Run the check after each: its message says how
+# far you are.
 
 # %% exercise="BatchNormalization" export="normalization"
 class BatchNormalization(BatchNormalizationVariables):
@@ -354,7 +359,8 @@ class BatchNormalization(BatchNormalizationVariables):
         shown = ops.broadcast_to(ops.expand_dims(ops.cast(mask, "bool"), -1), ops.shape(inputs))
         count = ops.sum(ops.cast(shown, inputs.dtype), self.reduction_axes, keepdims=True)
 
-        # TODO: An average of what is shown alone; of nothing at all it is 0.
+        # TODO: An average: the sum of what is shown, divided by the count.
+        # TODO: Where the mask shows nothing, the average is 0: never divide by a count of 0.
         def average(values):
             total = ops.sum(ops.where(shown, values, 0), self.reduction_axes, keepdims=True)
             return total / ops.maximum(count, 1)
@@ -434,9 +440,9 @@ as_inference = np.allclose(output, layer(padded, training=False))
 reveal("04-frozen", "the moving statistics" if as_inference else "the batch's statistics")
 
 large = np.array([[300.0], [-300.0]], "float16")
-print("float16, plain moments:", ops.convert_to_numpy(moments(ops.array(large), axes=(0,))[1])[0])
+print("float16, squared:   ", np.ravel(ops.square(ops.array(large))))
 layer = BatchNormalization(dtype="mixed_float16")
-print("float16, your layer:   ", np.ravel(layer(large, training=True)))
+print("float16, your layer:", np.ravel(layer(large, training=True)))
 
 # %% [markdown]
 # Zeros that only fill up a sequence had pulled the mean down. A frozen layer is in inference,
@@ -467,43 +473,47 @@ plots.table({"": list(arms), "mean after 8 epochs": last})
 
 # %%
 gradient_flows_through_statistics = recall("gradient_flows_through_statistics")
-print("gradient flows through the statistics:", gradient_flows_through_statistics(BatchNormalization))
+flows = gradient_flows_through_statistics(BatchNormalization)
+print("gradient flows through the statistics:", flows)
 
 # %% [markdown]
 # And then Keras's own unit tests. They ship inside the package you have installed, and usually
-# run on Keras's class. Here yours takes its place. One argument is left out, `renorm`, which is
-# batch renormalization: lesson 06 brings it, and then the list is complete.
+# run on Keras's class. Here yours takes its place. One argument is left out, `renorm`: batch
+# renormalization, which brings the moving statistics into training. Lesson 06 builds it, and then
+# the list is complete.
 
 # %% tags=["nbval-ignore-output"]
 report = keras_exam(BatchNormalization, without=("renorm",))
 
 # %%
-assert report.passed
 report
 
 # %% [markdown]
+# Tests that use `renorm` are not asked. `test_serialization` is one of them; the way into a config
+# and back is examined all the same, in `test_bn_basics`.
+#
 # This is the class that the next lessons use: yours, if it passed. One question is left. Would
-# Keras's tests have found the class of the colleague from lesson 03, which lets no gradient through
-# its statistics?
+# Keras's tests have found the mistake of the colleague from lesson 03, whose class lets no gradient
+# through its statistics? Make it in Keras's own class, which has `renorm`, and ask every test.
 
 # %%
 predict(
     "04-detached",
-    "The same tests, on a class whose statistics are detached. How many does it fail?",
+    "All of Keras's tests, on Keras's own class, detached. How many does it fail?",
     choices=["none", "a few", "most"],
     guess=None,
 )
 
 
 # %% tags=["nbval-ignore-output"]
-class Detached(BatchNormalization):
-    """Every output right, no gradient through mean and variance."""
+class Detached(keras.layers.BatchNormalization):
+    """Keras's own class, with no gradient through mean and variance."""
 
-    def batch_statistics(self, inputs, mask):
-        return super().batch_statistics(ops.stop_gradient(inputs), mask)
+    def _moments(self, inputs, mask):  # Keras's own method for the batch's statistics
+        return super()._moments(ops.stop_gradient(inputs), mask)
 
 
-detached = keras_exam(Detached, tests_of="BatchNormalization", without=("renorm",))
+detached = keras_exam(Detached, tests_of="BatchNormalization")
 
 # %%
 failed = detached.count("failed")
@@ -521,7 +531,7 @@ print("gradient flows through the statistics:", gradient_flows_through_statistic
 #   start, 0 and 1, for ever, and no error comes. `fit` passes it on for you.
 # - **Few steps, momentum 0.99**: see above. Take 0.9, or train for longer, before you blame the
 #   net.
-# - **Freezing after `compile`** has no effect until you compile again.
+# - **Freezing after the first `fit`** has no effect until you compile again.
 # - **A trainable layer on few images** while fine-tuning: its moving statistics drift to the new
 #   data.
 # - **Momentum from PyTorch**: 0.1 there is 0.9 here. Taken over as it is, it forgets nearly

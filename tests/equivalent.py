@@ -6,15 +6,30 @@ MARGIN = "right and wrong layers lie far apart: the limit may lie elsewhere betw
 
 EQUIVALENT: dict[str, dict[str, str]] = {
     "DenseForward": {
+        'name="kernel", shape=(features, self.units), initializer="glorot_uniform"  '
+        "[\"kernel\" -> 'kernel_']": FOUND_BY_ATTRIBUTE,
+        'self.bias = self.add_weight(name="bias", shape=(self.units,), initializer="zeros")  '
+        "[\"bias\" -> 'bias_']": FOUND_BY_ATTRIBUTE,
         "features = input_shape[-1]  [-1 -> 1]": "its inputs have two axes: the last is axis 1",
     },
-    "numerical_gradient": {
-        "gradient = np.zeros_like(inputs)  [zeros_like -> ones_like]": "every entry is written over",
+    "Dense": {
+        'name="kernel",  ["kernel" -> \'kernel_\']': FOUND_BY_ATTRIBUTE,
+        'name="bias", shape=(self.units,), initializer=self.bias_initializer  '
+        "[\"bias\" -> 'bias_']": FOUND_BY_ATTRIBUTE,
+    },
+    "BatchNormalizationWithMovingStatistics": {
+        'shape=features, initializer="zeros", name="moving_mean", trainable=False  '
+        "[\"moving_mean\" -> 'moving_mean_']": FOUND_BY_ATTRIBUTE,
+        'shape=features, initializer="ones", name="moving_variance", trainable=False  '
+        "[\"moving_variance\" -> 'moving_variance_']": FOUND_BY_ATTRIBUTE,
     },
     "BatchNormalization": {
         "old_value = ops.cast(moving, batch_value.dtype)  [batch_value -> moving]": (
             "a float32 variable times a number, plus float64, is float64 in Keras as well"
         ),
+    },
+    "numerical_gradient": {
+        "gradient = np.zeros_like(inputs)  [zeros_like -> ones_like]": "every entry is written over",
     },
     "gradient_flows_through_statistics": {
         "layer_class(), inputs, output_gradient, training=True  [inputs -> output_gradient]": (
@@ -31,11 +46,5 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "[mean -> sum]": SAME_WITH_SHIFT,
         "return bool(np.all(np.abs([shift, stretch]) < 0.02))  [< -> <=]": MARGIN,
         "return bool(np.all(np.abs([shift, stretch]) < 0.02))  [0.02 -> 0.04]": MARGIN,
-    },
-    "BatchNormalizationWithMovingStatistics": {
-        'shape=features, initializer="zeros", name="moving_mean", trainable=False  '
-        "[\"moving_mean\" -> 'moving_mean_']": FOUND_BY_ATTRIBUTE,
-        'shape=features, initializer="ones", name="moving_variance", trainable=False  '
-        "[\"moving_variance\" -> 'moving_variance_']": FOUND_BY_ATTRIBUTE,
     },
 }

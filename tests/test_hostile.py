@@ -2,6 +2,7 @@
 
 import random
 import threading
+import time
 
 import keras
 import numpy as np
@@ -10,8 +11,9 @@ import pytest
 from tests.written import written
 from utils import progress
 from utils.exams import examine
-from utils.exercise import check
+from utils.exercise import check, predict, reveal
 from utils.exercise._card import Card
+from utils.quiet import tensorflow as tf
 
 LONGEST_MESSAGE = 12  # lines
 BUILT = """
@@ -31,6 +33,17 @@ HOSTILE = {
     "raises": ("raise RuntimeError('out of ideas')", ["RuntimeError", "out of ideas"]),
     "exits": ("sys.exit(3)", ["SystemExit", "sys.exit(3)"]),
     "interrupts": ("raise KeyboardInterrupt", ["KeyboardInterrupt", "raise KeyboardInterrupt"]),
+    "cancels": ("import asyncio; raise asyncio.CancelledError()", ["CancelledError"]),
+    "raises what the checker raises": (
+        "from utils.exams._sandbox import TimeIsUp; raise TimeIsUp",
+        ["TimeIsUp"],
+    ),
+    "raises what cannot be shown": (
+        "raise type('E', (Exception,), {'__str__': lambda self: 1 / 0})()",
+        ["cannot be shown"],
+    ),
+    "raises a long story": ("raise ValueError('word ' * 100_000)", ["ValueError", "word word"]),
+    "raises many lines": ("raise ValueError('line\\n' * 1000)", ["ValueError", "line", "…"]),
     "divides by zero": ("return inputs * (1 // 0)", ["ZeroDivisionError", "1 // 0"]),
     "recurses for ever": ("return self(inputs)", ["RecursionError", "return self(inputs)"]),
     "uses an unknown name": ("return inputs - moan", ["NameError", "return inputs - moan"]),
@@ -39,6 +52,17 @@ HOSTILE = {
     "returns a pair": ("return inputs, inputs", ["has shape (2, 6, 3)", "(6, 3)"]),
     "returns a wrong shape": ("return inputs[:2]", ["has shape (2, 3)", "(6, 3)"]),
     "returns integers": ("return ops.cast(inputs, 'int32')", ["expected"]),
+    "returns text in an array": ("return np.array(['a'])", ["array(['a']"]),
+    "returns complex numbers": ("return np.ones((6, 3)) + 5j", ["5.j"]),
+    "returns what cannot be shown": (
+        "return type('R', (), {'__repr__': lambda self: 1 / 0})()",
+        ["an object of type R"],
+    ),
+    "returns what refuses to be an array": (
+        "return type('R', (), {'__array__': lambda self, *a, **k: 1 / 0})()",
+        ["R object"],
+    ),
+    "patches the clock": ("time.perf_counter = None; raise ValueError", ["ValueError"]),
     "returns NaN": ("return inputs * float('nan')", ["18 of 18 values", "NaN"]),
     "assigns to its input": ("inputs[0] = 0", ["TypeError", "inputs[0] = 0"]),
     "loops for ever": ("while True: pass", ["still computing", "while True: pass"]),
@@ -53,7 +77,10 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_answer_gets_a_short_message(name: str) -> None:
+def test_hostile_answer_gets_a_short_message(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        time, "perf_counter", time.perf_counter
+    )  # put back after the one that patches it
     body, words = HOSTILE[name]
     candidate = written(BUILT + f"        {body}\n", "BatchNormalizationTrainingOnly")
     report = examine("BatchNormalizationTrainingOnly", candidate)
@@ -70,6 +97,45 @@ def test_hostile_answer_that_loops_is_stopped() -> None:
     before = threading.active_count()
     examine("BatchNormalizationTrainingOnly", candidate)
     assert threading.active_count() == before
+
+
+def test_check_is_right_after_an_answer_that_swallows_everything() -> None:
+    body = "        while True:\n            try: pass\n            except BaseException: pass\n"
+    stubborn = written(BUILT + body, "BatchNormalizationTrainingOnly")
+    assert "still computing" in examine("BatchNormalizationTrainingOnly", stubborn).message
+    assert examine("BatchNormalization", keras.layers.BatchNormalization).passed
+
+
+def test_check_looks_again_when_a_helper_was_mended() -> None:
+    text = (
+        "import keras\nhelper = None\ndef moments(inputs, axes):\n    return helper(inputs, axes)\n"
+    )
+    candidate = written(text, "moments")
+    candidate.__globals__["helper"] = lambda inputs, axes: (inputs, inputs)
+    check(candidate)
+    candidate.__globals__["helper"] = lambda inputs, axes: keras.ops.moments(
+        inputs, axes, keepdims=True
+    )
+    check(candidate)
+    passed = [event.data["passed"] for event in progress.events("checked", "moments")]
+    assert passed == [False, True]
+
+
+def test_answer_under_tf_function_is_taken() -> None:
+    candidate = tf.function(
+        written("def moments(inputs, axes):\n    return inputs, inputs\n", "moments")
+    )
+    check(candidate)
+    assert progress.events("checked", "moments")
+
+
+def test_slip_in_a_guess_does_not_stop_the_lesson(capsys: pytest.CaptureFixture[str]) -> None:
+    predict("slip", "How many?", choices=["zero", "one"], guess="zeros")
+    assert "Did you mean 'zero'?" in capsys.readouterr().out
+    reveal("slip", "one")
+    reveal("never asked", "one")
+    assert capsys.readouterr().out.count("Measured: one.") == 2
+    assert progress.scored(progress.events()) == []
 
 
 def test_answer_that_needs_longer_is_given_time() -> None:
@@ -96,7 +162,7 @@ def test_answer_that_changes_its_arrays_is_told() -> None:
         "batch_normalization_gradients",
     )
     report = examine("batch_normalization_gradients", candidate)
-    assert "inputs afterwards" in report.message
+    assert "looking at them afterwards, the array `inputs` is" in report.message
 
 
 def test_answer_without_the_right_arguments_is_told() -> None:
@@ -134,8 +200,11 @@ def test_check_leaves_the_random_numbers_alone() -> None:
     random.seed(1), np.random.seed(1)
     expected = random.random(), np.random.rand()
     random.seed(1), np.random.seed(1)
+    keras.config.set_epsilon(1e-3)
     examine("BatchNormalization", keras.layers.BatchNormalization)
     assert (random.random(), np.random.rand()) == expected
+    assert keras.config.epsilon() == 1e-3
+    keras.config.set_epsilon(1e-7)
 
 
 def test_check_is_not_disturbed_by_the_learners_policy() -> None:

@@ -74,7 +74,7 @@ def test_exam_of_kerass_own_class_passes_everything(
     monkeypatch.setattr("utils.keras_exam._progress_display", lambda: shown.append)
     assert main([str(file), "BatchNormalization"]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("Keras's own tests on your BatchNormalization: 33 of 33 passed.\n✓✓✓✓✓✓ ")
+    assert out.startswith("Keras's own tests on BatchNormalization: 33 of 33 passed.\n✓✓✓✓✓✓ ")
     assert shown[0] == "Keras's tests: starting"
     assert shown[-2:] == ["Keras's tests: 33 of 33", ""]
     assert [each.name for each in tmp_path.iterdir() if each.is_file()] == ["mine.py"]
@@ -145,7 +145,7 @@ def test_results_of_a_cut_exam_keep_the_finished_tests(tmp_path: Path) -> None:
     assert not results.is_complete()
     report = results.report("Dense", "stopped after 60 s")
     assert repr(report) == (
-        "Keras's own tests on your Dense: 1 of 3 passed, 2 not finished.\n"
+        "Keras's own tests on Dense: 1 of 3 passed, 2 not finished.\n"
         "✓ test_a\n"
         "? test_b\n"
         "    not finished: stopped after 60 s while this test ran\n"
@@ -176,7 +176,7 @@ def test_exam_of_no_class_says_so(candidate: object, problem: str) -> None:
 def test_exam_of_a_name_unknown_to_keras_says_so() -> None:
     unknown = load("class BatchNormalisation:\n    pass\n", "BatchNormalisation")
     assert repr(keras_exam(unknown, show_progress=False)) == (
-        "Keras's own tests did not run on your BatchNormalisation. Keras has no class called "
+        "Keras's own tests did not run on BatchNormalisation. Keras has no class called "
         "`BatchNormalisation`. Give your class the name that Keras's has, or say whose tests to "
         'run: keras_exam(..., tests_of="BatchNormalization").'
     )

@@ -87,13 +87,13 @@ class KerasReport:
     def headline(self) -> str:
         """Return the verdict in one sentence."""
         if self.problem:
-            return f"Keras's own tests did not run on your {self.subject}. {self.problem}"
+            return f"Keras's own tests did not run on {self.subject}. {self.problem}"
         asked = len(self.tests) - self.count(NOT_ASKED) - self.count(SKIPPED)
         counts = [f"{self.count(PASSED)} of {asked} passed"]
         for outcome in (FAILED, NOT_FINISHED, SKIPPED, NOT_ASKED):
             if self.count(outcome):
                 counts.append(f"{self.count(outcome)} {outcome}")
-        return f"Keras's own tests on your {self.subject}: {', '.join(counts)}."
+        return f"Keras's own tests on {self.subject}: {', '.join(counts)}."
 
     def _groups(self) -> Iterator[tuple[str, list[KerasTest], list[str]]]:
         """Yield, for each test method, its name, its runs, and what there is to say of them."""

@@ -201,15 +201,15 @@ def scored(events: Iterable[Event]) -> list[Prediction]:
     A guess changed after the answer was seen is no prediction any more.
     """
     confidence: dict[str, float | None] = {}
-    first: dict[str, Prediction] = {}
+    first: dict[str, Prediction | None] = {}  # None: the answer was seen before a guess was made
     for event in events:
         if event.kind == "predicted":
             confidence[event.name] = event.data.get("confidence")
         elif event.kind == "revealed" and event.name not in first:
-            first[event.name] = Prediction(
-                event.name, bool(event.data.get("right")), confidence.get(event.name)
-            )
-    return list(first.values())
+            right = event.data.get("right")
+            known = Prediction(event.name, bool(right), confidence.get(event.name))
+            first[event.name] = None if right is None else known
+    return [prediction for prediction in first.values() if prediction]
 
 
 def report(events: Iterable[Event], course: list[Lesson] | None = None) -> str:

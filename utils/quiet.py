@@ -24,24 +24,31 @@ NOISE = re.compile(
     r"|how to download and setup the required libraries|Skipping registering GPU devices"
 )
 
+LARGEST = 20_000  # bytes that are passed on
+
 
 @contextlib.contextmanager
 def quiet_stderr() -> Iterator[None]:
     """Hold back what is written to file descriptor 2, then pass on the lines that are not noise."""
-    sys.stderr.flush()
+    _flush_stderr()
     with tempfile.TemporaryFile() as held:
         real = os.dup(2)
         os.dup2(held.fileno(), 2)
         try:
             yield
         finally:
-            sys.stderr.flush()
+            _flush_stderr()
             os.dup2(real, 2)
             os.close(real)
             held.seek(0)
-            for line in held.read().decode(errors="replace").splitlines():
+            for line in held.read(LARGEST).decode(errors="replace").splitlines():
                 if line.strip() and not NOISE.search(line):
                     print(line, file=sys.stderr)
+
+
+def _flush_stderr() -> None:
+    with contextlib.suppress(AttributeError, ValueError, OSError):  # it may be None, or closed
+        sys.stderr.flush()
 
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

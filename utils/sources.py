@@ -266,6 +266,8 @@ class _Kept:
             known = self.meanings[name]
             if known is value or (literal is not None and literal == _literal(known)):
                 return
+            if _is_same_text(known, value):  # kept in two files, or defined again as it was
+                return
             raise SourceError(
                 f"`{name}`, which `{user}` uses, stands for two different things: it was defined "
                 "anew in between. Run the cells again from the top, or rename one of the two."
@@ -365,6 +367,13 @@ class _Kept:
             self.imports.add(statement)
         else:
             self.copy(base, *_find(base))
+
+
+def _is_same_text(one: Any, other: Any) -> bool:
+    """Whether two classes or functions were written in the same words."""
+    if not isinstance(one, Definition) or not isinstance(other, Definition):
+        return False
+    return source_of(one) == source_of(other)
 
 
 def _free_names(source: str) -> tuple[dict[str, str], set[str]]:

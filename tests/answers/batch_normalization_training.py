@@ -17,9 +17,9 @@ def with_var(inputs, axes):
 
 
 def by_sums(x, axis):
-    count = 1
+    count = 1.0
     for a in axis:
-        count = count * x.shape[a]
+        count = count * ops.cast(ops.shape(x)[a], x.dtype)
     mean = ops.sum(x, axis, True) / count
     return mean, ops.sum((x - mean) ** 2, axis, True) / count
 

@@ -49,6 +49,14 @@ class WithTensorFlow(keras.Layer):
         return tf.nn.bias_add(tf.matmul(inputs, self.w.value), self.b.value)
 
 
+class Nameless(ByKeywords):
+    """Weights that are known by their attributes only."""
+
+    def build(self, input_shape):
+        self.bias = self.add_weight((self.units,), initializer="zeros")
+        self.kernel = self.add_weight((input_shape[-1], self.units))
+
+
 class Compact(keras.Layer):
     """As short as it gets, with the config in one expression."""
 
@@ -141,7 +149,44 @@ class Flattened(Compact):
         return ops.reshape(outputs, (*shape[:-1], self.units))
 
 
+class KeepsWhatWasGiven(Compact):
+    """Strings stay strings in the config, and `from_config` takes it apart."""
+
+    def __init__(self, units, activation=None, kernel_initializer="glorot_uniform", **kwargs):
+        super().__init__(units, activation, kernel_initializer=kernel_initializer, **kwargs)
+        self.given = {"activation": activation, "kernel_initializer": kernel_initializer}
+
+    def get_config(self):
+        plain = {
+            key: value if isinstance(value, str) else keras.saving.serialize_keras_object(value)
+            for key, value in self.given.items()
+        }
+        return {**super().get_config(), **plain}
+
+    @classmethod
+    def from_config(cls, config):
+        units = config.pop("units")
+        return cls(units, **config)
+
+
+class SerializesObjects(Compact):
+    """One function of Keras for everything that is no plain value."""
+
+    def get_config(self):
+        config = super().get_config()
+        for name in ("activation", "kernel_initializer", "bias_initializer"):
+            config[name] = keras.saving.serialize_keras_object(getattr(self, name))
+        return config
+
+
 ANSWERS = {
-    "DenseForward": [ByKeywords, WithEinsum, WithTensorFlow, keras.layers.Dense],
-    "Dense": [Compact, ByTensordot, Flattened, keras.layers.Dense],
+    "DenseForward": [ByKeywords, WithEinsum, WithTensorFlow, Nameless, keras.layers.Dense],
+    "Dense": [
+        Compact,
+        ByTensordot,
+        Flattened,
+        KeepsWhatWasGiven,
+        SerializesObjects,
+        keras.layers.Dense,
+    ],
 }

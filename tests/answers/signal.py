@@ -49,7 +49,8 @@ def with_tensorflow(model, inputs, labels):
         )
     variables = model.trainable_variables
     found = zip(variables, tape.gradient(loss, variables), strict=True)
-    return [np.linalg.norm(gradient) for variable, gradient in found if len(variable.shape) == 2]
+    norms = [np.linalg.norm(gradient) for variable, gradient in found if len(variable.shape) == 2]
+    return np.array(norms)
 
 
 def one_hot(model, inputs, labels):
@@ -63,12 +64,16 @@ def one_hot(model, inputs, labels):
     return np.sqrt(np.array(squares))
 
 
+class UnknownActivation(ValueError):
+    """A ValueError with a name of its own."""
+
+
 def with_branches(fan_in, activation):
     if activation == "relu":
         return math.sqrt(2 / fan_in)
     if activation in ("linear", "tanh"):
         return 1 / math.sqrt(fan_in)
-    raise ValueError(f"known are relu, linear and tanh, not {activation}")
+    raise UnknownActivation(f"known are relu, linear and tanh, not {activation}")
 
 
 def with_match(fan_in, activation):

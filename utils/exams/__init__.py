@@ -14,10 +14,12 @@ import functools
 import importlib
 import pkgutil
 
+import utils.quiet  # noqa: F401  TensorFlow without its log lines: before Keras imports it
+
 from ._exam import Candidate, Exam, Mistake, Observation, see
 from ._examine import SECONDS, Report, hold
 
-__all__ = ["Exam", "Mistake", "Observation", "Report", "exam", "exams", "examine", "see"]
+__all__ = ["SECONDS", "Exam", "Mistake", "Observation", "Report", "exam", "exams", "examine", "see"]
 
 
 @functools.cache

@@ -17,14 +17,16 @@ values has the same mistake.
 import functools
 import importlib
 import inspect
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-import numpy as np
+from numpy import allclose, asarray, bool_, isfinite, ndarray  # by name: an answer may patch NumPy
 
 Candidate = Callable[..., Any]  # a learner's class or function
+LARGEST = 10**7  # numbers in an array that is looked at
 
 
 @dataclass(frozen=True)
@@ -56,33 +58,74 @@ def see(
     return Observation(what, snapshot(received), snapshot(expected), given, tolerance)
 
 
+@dataclass(frozen=True)
+class Opaque:
+    """Stands for a value that is neither numbers nor plain data: what it looks like, in short."""
+
+    text: str
+
+    def __repr__(self) -> str:
+        return self.text
+
+
 def snapshot(value: Any) -> Any:
-    """A tensor, variable or nested list of numbers as a NumPy array; anything else as it is."""
-    if value is None or isinstance(value, (str, bytes, bool, dict, type)):
+    """What can be compared later, whatever becomes of the value itself.
+
+    Numbers, tensors and variables become a NumPy array; None, text, booleans, and lists and
+    dictionaries of such stay as they are; anything else becomes `Opaque`.
+    """
+    if value is None or type(value) in (str, bool, Opaque):
         return value
-    if isinstance(value, (list, tuple)) and not value:
-        return value
+    if type(value) is bool_:
+        return bool(value)
+    if type(value) is dict:
+        return _plain(value)
+    if type(value) in (list, tuple) and all(type(entry) is str for entry in value):
+        return list(value)
     try:
-        array = np.array(value, copy=True)
-    except Exception:  # a ragged list, or an object that refuses: compared with ==
+        array = asarray(value)
+        is_real = array.dtype.kind in "fiub" or "float" in array.dtype.name  # bfloat16 is kind V
+        if is_real and array.size <= LARGEST:
+            return array.copy()
+    except Exception:  # a ragged list, or an object that refuses
+        pass
+    return Opaque(shortened(value))
+
+
+def _plain(value: Any) -> Any:
+    """A config's value, through and through of types that `==` compares safely."""
+    if type(value) is dict:
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if type(value) in (list, tuple):
+        return [_plain(entry) for entry in value]
+    if value is None or type(value) in (str, bool, int, float):
         return value
-    if array.dtype.kind not in "fiub" and not array.dtype.name.startswith(("bfloat", "float")):
-        return value
-    return array
+    return Opaque(shortened(value))
+
+
+def shortened(value: Any, length: int = 80) -> str:
+    """`repr(value)` in at most `length` characters, without addresses; it never raises."""
+    try:
+        text = re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
+    except Exception:
+        text = f"an object of type {type(value).__name__}"
+    return text if len(text) <= length else text[: length - 1] + "…"
 
 
 def alike(received: Any, expected: Any, tolerance: float) -> bool:
     """Whether two snapshots are the same: arrays within `tolerance`, anything else by `==`."""
-    if not isinstance(received, np.ndarray) or not isinstance(expected, np.ndarray):
+    if not isinstance(received, ndarray) or not isinstance(expected, ndarray):
         return type(received) is type(expected) and bool(received == expected)
     if received.shape != expected.shape:
         return False
     if 0 in expected.shape:
         return True
     received, expected = received.astype("float64"), expected.astype("float64")
-    finite = expected[np.isfinite(expected)]
-    scale = np.max(np.abs(finite), initial=0.0)
-    return np.allclose(received, expected, rtol=0, atol=tolerance * (scale or 1.0), equal_nan=True)
+    finite = expected[isfinite(expected)]
+    scale = abs(finite).max() if finite.size else 0.0
+    return bool(
+        allclose(received, expected, rtol=0, atol=tolerance * (scale or 1.0), equal_nan=True)
+    )
 
 
 @dataclass(frozen=True)
@@ -106,6 +149,8 @@ class Exam:
         name: the name of the class or function that is asked for, as `solutions/blocks` exports it.
         block: the module of `solutions/blocks` that holds the reference.
         probes: in the order in which an answer grows; the first that fails is what a learner reads.
+        clues: probes of single steps, for an answer that is not right yet. They say where it goes
+            wrong; an answer that satisfies all `probes` may take other steps.
         mistakes: what is known to go wrong.
         hints: from a nudge to nearly there.
         why: why the reference is written as it is, in Markdown.
@@ -117,6 +162,7 @@ class Exam:
     mistakes: tuple[Mistake, ...]
     hints: tuple[str, ...]
     why: str
+    clues: tuple[Probe, ...] = ()
 
     @property
     def module(self) -> ModuleType:

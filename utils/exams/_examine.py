@@ -1,18 +1,20 @@
 """Holds an answer to its exam, and finds which known mistake it contains."""
 
 import functools
-import re
-import time
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import Any
 
 import numpy as np
 
-from ._exam import Candidate, Exam, Mistake, Observation, Probe, alike
+from ._exam import Candidate, Exam, Mistake, Observation, Probe, alike, shortened
 from ._sandbox import YOUR_TURN, LearnerError, Printed, run
 
 SECONDS = 1.4  # of the processor's time for one answer; checks are to answer within two seconds
+SECONDS_TO_NAME = 2.0  # of the processor's time to find the mistake; it seldom takes a third
 SHOWN_LINES = 6  # of what an answer printed
+MOST_NAMES = 3  # mistakes that look alike
+UNFINISHED = LearnerError("Exception", "the check itself was interrupted; run it again")
 
 
 @dataclass
@@ -78,17 +80,19 @@ class Report:
 def hold(exam: Exam, candidate: Candidate, seconds: float = SECONDS) -> Report:
     """Run every probe of `exam` on `candidate` and say what was found."""
     if not callable(candidate):
-        return Report(
-            exam.name,
-            passed=False,
-            attempted=False,
-            message=f"{exam.name}: nothing to examine.\n"
-            f"Expected a class or a function. Received: {_shorten(candidate)}. "
-            f"Hand over the thing itself, without calling it: check({exam.name}).",
+        message = (
+            f"{exam.name}: nothing to examine.\n"
+            f"Expected a class or a function. Received: {shortened(candidate)}. "
+            f"Hand over the thing itself, without calling it: check({exam.name})."
         )
+        return Report(exam.name, passed=False, attempted=False, message=message)
     results, late, printed = probe_results(exam.probes, candidate, seconds)
-    report = _judge(exam, results, late)
-    if printed.text and not report.passed:
+    if len(results) == len(exam.probes) and all(result.ok for result in results):
+        count = f" All {len(results)} properties hold." if len(results) > 1 else ""
+        return Report(exam.name, True, True, f"{exam.name}: right.{count}", results)
+    clues = [] if late else probe_results(exam.clues, candidate, seconds)[0]
+    report = _judge(exam, results, clues, late)
+    if printed.text:
         lines = printed.text.strip().splitlines()
         more = " …" if printed.is_cut or len(lines) > SHOWN_LINES else ""
         shown = "\n".join(f"    {line[:100]}" for line in lines[:SHOWN_LINES])
@@ -104,15 +108,16 @@ def probe_results(
 
     def step(probe: Probe) -> None:
         first_line = (probe.__doc__ or probe.__name__).strip().splitlines()[0]
-        result = ProbeResult(probe.__name__, first_line)
+        result = ProbeResult(probe.__name__, first_line, error=UNFINISHED)
         results.append(result)
-        started = time.perf_counter()
+        started = perf_counter()
         try:
             for seen in probe(candidate):
                 result.observations.append(seen)
-        except (Exception, SystemExit, KeyboardInterrupt, GeneratorExit) as error:
+            result.error = None
+        except BaseException as error:
             result.error = LearnerError.of(error)
-        result.seconds = time.perf_counter() - started
+        result.seconds = perf_counter() - started
 
     late, printed = run((functools.partial(step, probe) for probe in probes), seconds)
     if late:
@@ -120,53 +125,54 @@ def probe_results(
     return results, late, printed
 
 
-def _judge(exam: Exam, results: list[ProbeResult], late: LearnerError | None) -> Report:
+def _judge(
+    exam: Exam, results: list[ProbeResult], clues: list[ProbeResult], late: LearnerError | None
+) -> Report:
+    """The report on an answer that is not right; where it was too slow, `late` says in which line."""
     right = sum(result.ok for result in results)
-    failed = [result for result in results if not result.ok]
-    if not failed:
-        return Report(exam.name, True, True, f"{exam.name}: right.{_all_of(right)}", results)
-    first = late and results[-1] or failed[0]
+    failed = [result for result in (*clues, *results) if not result.ok]
+    first = failed[-1] if late else failed[0]
     if first.error and first.error.is_stub:
-        what = first.error.message.partition(YOUR_TURN)[2].lstrip(": ") or exam.name
-        so_far = f" {right} of {len(exam.probes)} properties hold already." if right else ""
-        return Report(
-            exam.name,
-            False,
-            False,
-            f"{exam.name}: not written yet.\nNext: {what}.{so_far}",
-            results,
-        )
+        return Report(exam.name, False, False, _not_written(exam, first.error, right), results)
 
+    mistakes, is_all = ((), True) if late else _explained(exam, results)
     lines = [f"{exam.name}: not right yet."]
-    mistakes, is_all = (), True
-    if not late:
-        found = []
-        run(iter([lambda: found.append(_explain(exam, results))]), seconds=10 * SECONDS)
-        mistakes, is_all = found[0]
     if mistakes:
-        lines.append("\nOr: ".join(mistake.says for mistake in mistakes))
+        lines.append("\nOr: ".join(mistake.says for mistake in mistakes[:MOST_NAMES]))
         if not is_all:
-            lines.append("Something else differs too; mend this first.")
+            lines.append("That may not be all: mend it and check again.")
     lines.append(f"Seen in: {first.property}")
     if first.first_difference:
         lines.append(describe(first.first_difference))
     else:
         lines.append(str(first.error))
-        if late:
-            lines.append(
-                "If it is meant to take that long, give it more time: "
-                f"check({exam.name}, seconds=30)."
-            )
+    if late:
+        lines.append(
+            f"If it is meant to take that long, give it more time: check({exam.name}, seconds=30)."
+        )
     lines.append(f"{right} of {len(exam.probes)} properties hold.")
     ids = tuple(mistake.id for mistake in mistakes)
     return Report(exam.name, False, True, "\n".join(lines), results, ids)
 
 
-def _all_of(count: int) -> str:
-    return f" All {count} properties hold." if count > 1 else ""
+def _not_written(exam: Exam, stub: LearnerError, right: int) -> str:
+    what = stub.message.partition(YOUR_TURN)[2].lstrip(": ")
+    if what in ("", exam.name):
+        says = "Write what its TODO comments ask for in place of the `raise`."
+    else:
+        says = f"Next: {what}."
+    so_far = f" {right} of {len(exam.probes)} properties hold already." if right else ""
+    return f"{exam.name}: not written yet.\n{says}{so_far}"
 
 
 # --- Which mistake is it? ---------------------------------------------------------------------------
+
+
+def _explained(exam: Exam, results: list[ProbeResult]) -> tuple[tuple[Mistake, ...], bool]:
+    """What `_explain` finds, with settings like those of the answer; nothing if it takes too long."""
+    found = []
+    run(iter([lambda: found.append(_explain(exam, results))]), SECONDS_TO_NAME)
+    return found[0] if found else ((), True)
 
 
 def _explain(exam: Exam, results: list[ProbeResult]) -> tuple[tuple[Mistake, ...], bool]:
@@ -187,7 +193,10 @@ def _explain(exam: Exam, results: list[ProbeResult]) -> tuple[tuple[Mistake, ...
     seen = results[first].first_difference
     if seen is None or not _is_telling(seen):
         return (), True
-    partly = (m for m in exam.mistakes if _behaves_like(results[first], exam, m, first))
+    partly = [m for m in exam.mistakes if _behaves_like(results[first], exam, m, first)]
+    for place, result in enumerate(results):
+        if result.ok:  # what the answer does right, the mistake must not spoil
+            partly = [m for m in partly if _behaves_like(result, exam, m, place)]
     return tuple(partly), False
 
 
@@ -225,7 +234,8 @@ def _behaves_like(result: ProbeResult, exam: Exam, mistake: Mistake, place: int)
 def describe(seen: Observation) -> str:
     """How a value differs from what is expected: by shape, ratio or offset, or where the most."""
     given = f"Given {seen.given}, the" if seen.given else "The"
-    return f"{given} {seen.what} {_difference(seen.received, seen.expected, seen.tolerance)}."
+    difference = _difference(seen.received, seen.expected, seen.tolerance)
+    return f"{given} {seen.what} {difference}" + ("" if difference.endswith("?") else ".")
 
 
 def _difference(received: Any, expected: Any, tolerance: float) -> str:
@@ -233,9 +243,9 @@ def _difference(received: Any, expected: Any, tolerance: float) -> str:
         return "is None: is a `return` missing?"
     if isinstance(expected, dict) and isinstance(received, dict):
         key = next(key for key in (*expected, *received) if received.get(key) != expected.get(key))
-        return f"has {_shorten(received.get(key))} for {key!r}; expected: {_shorten(expected.get(key))}"
+        return f"has {shortened(received.get(key))} for {key!r}; expected: {shortened(expected.get(key))}"
     if not isinstance(expected, np.ndarray) or not isinstance(received, np.ndarray):
-        return f"is {_shorten(received)}; expected: {_shorten(expected)}"
+        return f"is {shortened(received)}; expected: {shortened(expected)}"
     if received.shape != expected.shape:
         turned = ": it is transposed" if alike(received.T, expected, tolerance) else ""
         return f"has shape {received.shape}; expected: {expected.shape}{turned}"
@@ -269,8 +279,3 @@ def _ratio(received: np.ndarray, expected: np.ndarray, near: float) -> float | N
         return None
     ratio = float(np.sum(received * expected) / np.sum(expected * expected))
     return ratio if np.allclose(received, ratio * expected, rtol=0, atol=near) else None
-
-
-def _shorten(value: Any, length: int = 80) -> str:
-    text = re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
-    return text if len(text) <= length else text[: length - 1] + "…"

@@ -82,9 +82,10 @@ def compiled(layer: keras.Layer, inputs: np.ndarray, **arguments: Any) -> tf.Ten
 
 
 def outcome(call: Callable[[], Any]) -> str:
-    """The name of the exception that `call` raises, or "no error"."""
+    """The name of Python's exception that `call` raises, as it is or derived; or "no error"."""
     try:
         call()
     except Exception as error:
-        return type(error).__name__
+        kinds = [kind.__name__ for kind in type(error).__mro__ if kind.__module__ == "builtins"]
+        return kinds[0]
     return "no error"

@@ -1,15 +1,19 @@
 """Runs a learner's code so that nothing it does disturbs the notebook.
 
-It may raise, print, loop for ever or sleep: what comes back is a list of outcomes and, where it
-stopped early, the learner's own line.
+It may raise, print, loop for ever or sleep: what comes back is what the steps noted and, where it
+was stopped early, the learner's own line. Only a call that never gives Python's lock back, as some
+in C, cannot be stopped.
 """
 
 import contextlib
 import ctypes
 import io
 import linecache
+import logging
+import os
 import random
 import re
+import site
 import sys
 import sysconfig
 import threading
@@ -18,30 +22,37 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic, process_time  # by name: an answer may patch `time`
 from types import FrameType
+
+import keras
+import numpy as np
 
 from utils.quiet import quiet_stderr
 
 COURSE = Path(__file__).resolve().parents[2]
-NOT_THE_LEARNERS = tuple(
-    str(folder)
-    for folder in (
+LIBRARIES = {
+    os.path.join(folder, "")
+    for name in (
         COURSE / "utils",
-        sysconfig.get_path("stdlib"),
-        sysconfig.get_path("purelib"),
-        sysconfig.get_path("platlib"),
-        "<frozen",
-        "<__array_function__",
+        *map(sysconfig.get_path, ("stdlib", "purelib", "platlib")),
+        site.getusersitepackages(),
     )
-)
+    for folder in (str(name), os.path.realpath(name))
+}
+NOT_THE_LEARNERS = (*LIBRARIES, "<frozen", "<__array_function__")
 STALLED_AFTER = 1.0  # seconds without using the processor: the code sleeps or waits
+LONGEST_WAIT = 10.0  # seconds, on however busy a machine
+STOP_FOR = 0.5  # seconds in which code that goes on is told to stop again and again
 KEPT_OUTPUT = 2_000  # characters of what an answer prints
+KEPT_LINES, KEPT_WIDTH = 6, 200  # of the message of an exception
 YOUR_TURN = "Your turn"
+SPEAKS_FOR_ITSELF = ("MissingWeight", "too slow")  # kinds whose names say nothing to a learner
 
 
 @dataclass(frozen=True)
 class LearnerError:
-    """What went wrong inside an answer: `kind` is the exception's class name, "TimeIsUp" for too slow."""
+    """What went wrong inside an answer: `kind` is the exception's class name, or "too slow"."""
 
     kind: str
     message: str
@@ -55,17 +66,25 @@ class LearnerError:
 
     def __str__(self) -> str:
         where = f" in your line {self.line_number}, `{self.line}`" if self.line else ""
-        if self.kind == "TimeIsUp":
-            return f"{self.message}{where}."
-        return f"{self.kind}{where}: {self.message}"
+        if self.kind in SPEAKS_FOR_ITSELF:
+            return f"{self.message}{where}".rstrip(".") + "."
+        return f"{self.kind}{where}" + (f": {self.message}" if self.message else "")
 
     @classmethod
     def of(cls, error: BaseException) -> "LearnerError":
+        """What is said of an exception, even of one that cannot be shown."""
         frames, step = [], error.__traceback__
         while step is not None:
             frames.append((step.tb_frame, step.tb_lineno))
             step = step.tb_next
-        return cls(type(error).__name__, _without_wrapping(str(error)), *_own_line(frames[::-1]))
+        line = _own_line(frames[::-1])
+        try:
+            message = _without_wrapping(str(error))
+        except Exception:
+            message = "its message cannot be shown"
+        if "non-iterable NoneType" in message and not line:
+            message = "it returned None where several values were expected: is a `return` missing?"
+        return cls(type(error).__name__, message, *line)
 
 
 class TimeIsUp(BaseException):
@@ -90,21 +109,50 @@ def run(steps: Iterator[Callable[[], None]], seconds: float) -> tuple[LearnerErr
     """Call one step after the other in a thread of its own; stop when the time is over.
 
     The time that counts is the processor's, so that a busy machine does not cut off a right answer;
-    code that sleeps instead is stopped after `STALLED_AFTER` seconds. The state of Python's random
-    numbers is the same afterwards.
+    code that sleeps instead is stopped after `STALLED_AFTER` seconds. What an answer changes of
+    Python's, NumPy's and Keras's settings is put back, and it meets them as they are by default.
     """
-    printed, state = Printed(), random.getstate()
+    printed, is_over = Printed(), threading.Event()
 
     def work() -> None:
-        with contextlib.suppress(TimeIsUp):
+        with contextlib.suppress(BaseException):  # a step notes what it raises; this is TimeIsUp
             for step in steps:
+                if is_over.is_set():
+                    break
                 step()
 
-    with warnings.catch_warnings(), contextlib.redirect_stdout(printed), quiet_stderr():
-        warnings.simplefilter("ignore")
-        late = _wait(_start(work), seconds)
-    random.setstate(state)
+    with _put_back(), contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+        thread = _start(work)
+        try:
+            late = _wait(thread, seconds)
+        finally:  # also where the learner interrupts the check
+            is_over.set()
+            _stop(thread)
     return late, printed
+
+
+@contextlib.contextmanager
+def _put_back() -> Iterator[None]:
+    """Default settings inside; afterwards everything as it was before."""
+    states = random.getstate(), np.random.get_state(), np.geterr(), os.getcwd()
+    limit, log_level = sys.getrecursionlimit(), logging.getLogger("tensorflow").level
+    floatx, epsilon = keras.config.floatx(), keras.config.epsilon()
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    keras.config.set_floatx("float32")
+    keras.config.set_epsilon(1e-7)
+    try:
+        with warnings.catch_warnings(), quiet_stderr():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        keras.config.set_floatx(floatx)
+        keras.config.set_epsilon(epsilon)
+        logging.getLogger("tensorflow").setLevel(log_level)
+        sys.setrecursionlimit(limit)
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+        np.seterr(**states[2])
+        os.chdir(states[3])
 
 
 def _start(work: Callable[[], None]) -> threading.Thread:
@@ -121,29 +169,46 @@ def _start(work: Callable[[], None]) -> threading.Thread:
 
 def _wait(thread: threading.Thread, seconds: float) -> LearnerError | None:
     """None when the thread came to its end; else where it was when its time was over."""
-    started, used_before = time.monotonic(), time.process_time()
-    awake, used_last = started, used_before
+    started, own_time = monotonic(), _own_clock(thread)
+    awake, used_last = started, process_time()
     while True:
         thread.join(0.05)
         if not thread.is_alive():
             return None
-        now, used = time.monotonic(), time.process_time()
+        now, used = monotonic(), process_time()
         if used - used_last > 0.005:
             awake = now
         used_last = used
         if now - awake > STALLED_AFTER:
             said = f"It waited for {STALLED_AFTER:.0f} second without computing anything"
-        elif min(used - used_before, now - started) > seconds:
+        elif own_time() > seconds or now - started > max(seconds, LONGEST_WAIT):
             said = f"It was still computing after {seconds:g} seconds"
         else:
             continue
         frame = sys._current_frames().get(thread.ident)
-        line = _own_line(_outward(frame)) if frame else ()
+        return LearnerError("too slow", said, *_own_line(_outward(frame)))
+
+
+def _own_clock(thread: threading.Thread) -> Callable[[], float]:
+    """Seconds that a thread has computed; those of the process where threads have no clock."""
+    if not hasattr(time, "pthread_getcpuclockid"):
+        started = process_time()
+        return lambda: process_time() - started
+    try:
+        clock = time.pthread_getcpuclockid(thread.ident)
+    except OSError:  # it has come to its end
+        return lambda: 0.0
+    return lambda: time.clock_gettime(clock) if thread.is_alive() else 0.0
+
+
+def _stop(thread: threading.Thread) -> None:
+    """Raise `TimeIsUp` in a thread until it ends, for a while; one that goes on is left behind."""
+    given_up = monotonic() + STOP_FOR
+    while thread.is_alive() and monotonic() < given_up:
         ctypes.pythonapi.PyThreadState_SetAsyncExc(
             ctypes.c_ulong(thread.ident), ctypes.py_object(TimeIsUp)
         )
-        thread.join(0.1)
-        return LearnerError("TimeIsUp", said, *line)
+        thread.join(0.05)
 
 
 def _outward(frame: FrameType | None) -> list[tuple[FrameType, int]]:
@@ -166,10 +231,14 @@ def _own_line(frames: list[tuple[FrameType, int]]) -> tuple[str, int] | tuple[()
 
 
 def _without_wrapping(message: str) -> str:
-    """The learner's own message out of the one that Keras makes of it when a layer's `call` raises."""
+    """The message alone, out of what Keras and TensorFlow put around it, and not too long."""
     wrapped = re.search(
         r"Exception encountered when calling .*?\n\n(?:\x1b\[1m)?(.*?)(?:\x1b\[0m)?\n\nArguments received by",
         message,
         re.DOTALL,
     )
-    return (wrapped[1] if wrapped else message).strip()
+    message = wrapped[1] if wrapped else message
+    message = re.sub(r"\{\{.*?\}\}|\[Op:.*", "", message)  # names of TensorFlow's operations
+    message = re.sub(r"\x1b\[[0-9;]*m|[^\S\n]+|[\x00-\x08\x0b-\x1f]", " ", message)
+    lines = [line.strip()[:KEPT_WIDTH] for line in message.strip().splitlines()]
+    return "\n".join(lines[:KEPT_LINES]) + (" …" if len(lines) > KEPT_LINES else "")

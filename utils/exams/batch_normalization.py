@@ -18,19 +18,16 @@ KERAS = keras.layers.BatchNormalization
 def keeps_the_old_value(update_moving_average):
     """With momentum 0.9 the new value is nine parts old and one part new."""
     old, new = np.array([10.0, -4.0, 0.5], "float32"), np.array([20.0, 8.0, 0.5], "float32")
-    yield see(
-        "moving average",
-        update_moving_average(old, new, 0.9),
-        0.9 * old + 0.1 * new,
-        "moving [10, -4, 0.5], batch_value [20, 8, 0.5] and momentum 0.9",
-    )
+    received = update_moving_average(old.copy(), new.copy(), 0.9)
+    given = "moving [10, -4, 0.5], batch_value [20, 8, 0.5] and momentum 0.9"
+    yield see("moving average", received, 0.9 * old + 0.1 * new, given)
 
 
 def momentum_is_the_share_that_stays(update_moving_average):
     """Momentum 1 changes nothing; momentum 0 forgets everything; 0.25 keeps a quarter."""
     old, new = normal(4, seed=1), normal(4, seed=2)
     for momentum, right in ((1.0, old), (0.0, new), (0.25, 0.25 * old + 0.75 * new)):
-        received = update_moving_average(old, new, momentum)
+        received = update_moving_average(old.copy(), new.copy(), momentum)
         yield see("moving average", received, right, f"momentum {momentum}")
 
 
@@ -39,7 +36,7 @@ def averages_many_batches(update_moving_average):
     batches = normal(30, 3, seed=3)
     moving = np.zeros(3, "float32")
     for batch in batches:
-        moving = update_moving_average(moving, batch, 0.8)
+        moving = update_moving_average(moving, batch.copy(), 0.8)
     right = np.sum(0.2 * 0.8 ** np.arange(29, -1, -1)[:, None] * batches, axis=0)
     yield see("moving average after 30 batches", moving, right, "momentum 0.8", tolerance=1e-4)
 
@@ -54,7 +51,7 @@ def moving_statistics_start_at_zero_and_one(candidate):
     for name, right in (("gamma", 1), ("beta", 0), ("moving_mean", 0), ("moving_variance", 1)):
         yield see(f"initial {name}", weight(layer, name), np.full(3, right, "float32"))
     trainable = sorted(each.name for each in layer.trainable_weights)
-    yield see("names of the trainable weights", trainable, ["beta", "gamma"])
+    yield see("list of trainable weights", trainable, ["beta", "gamma"])
 
 
 def inference_uses_moving_statistics(candidate):
@@ -92,10 +89,10 @@ def training_uses_the_batch(candidate):
 
 def training_moves_the_statistics(candidate):
     """Every training step moves both statistics by (1 - momentum) towards the batch's."""
-    layer, right = beside_keras(candidate, KERAS, (None, 3), momentum=0.7)
+    layer, right = beside_keras(candidate, KERAS, (None, 4, 3), momentum=0.7)
     for step in range(3):
         for each in (layer, right):
-            each(channels(5, 3, seed=step), training=True)
+            each(channels(5, 4, 3, seed=step), training=True)
         for name in ("moving_mean", "moving_variance"):
             received, expected = weight(layer, name), weight(right, name)
             yield see(f"{name} after {step + 1} training calls", received, expected, "momentum 0.7")
@@ -261,7 +258,7 @@ def config_makes_it_again(candidate):
         "config after from_config",
         {
             key: value
-            for key, value in candidate.from_config(config).get_config().items()
+            for key, value in candidate.from_config(dict(config)).get_config().items()
             if key in right
         },
         {key: value for key, value in right.items() if key in config},
@@ -302,7 +299,95 @@ def works_inside_a_compiled_function(candidate):
     inputs = channels(4, 2, 3)
     given = "inputs of shape (None, None, 3) in tf.function, training=True"
     yield see("output", compiled(layer, inputs, training=True), right(inputs, training=True), given)
-    yield see("moving_mean", weight(layer, "moving_mean"), right.moving_mean, given)
+    for name in ("moving_mean", "moving_variance"):
+        yield see(name, weight(layer, name), weight(right, name), given)
+    received, expected = compiled(layer, inputs, training=False), right(inputs, training=False)
+    yield see("output", received, expected, given.replace("True", "False"))
+
+
+def keeps_the_dtype(candidate):
+    """Outputs have the dtype of the layer's policy, bfloat16 as well as float16."""
+    layer, right = beside_keras(candidate, KERAS, (None, 3), dtype="mixed_bfloat16")
+    inputs = keras.ops.cast(channels(6, 3), "bfloat16")
+    received, expected = (each(inputs, training=True) for each in (layer, right))
+    given = "dtype='mixed_bfloat16'"
+    yield see(
+        "dtype of the output", keras.backend.standardize_dtype(received.dtype), "bfloat16", given
+    )
+    yield see("output", received, expected, given, tolerance=2e-2)
+
+
+def knows_its_output_shape(candidate):
+    """The output has the shape of the inputs, also where nothing is computed yet."""
+    layer = candidate(axis=1)
+    sizes = [str(size) for size in layer(keras.Input((3, 5))).shape]
+    yield see(
+        "list of the output's sizes", sizes, ["None", "3", "5"], "a symbolic input (None, 3, 5)"
+    )
+    if type(layer).compute_output_shape is not keras.Layer.compute_output_shape:
+        sizes = [str(size) for size in layer.compute_output_shape((None, 3, 5))]
+        yield see("list from compute_output_shape", sizes, ["None", "3", "5"], "(None, 3, 5)")
+
+
+def masks_in_a_compiled_function(candidate):
+    """A mask works inside `tf.function` too, and leaves a frozen layer's statistics alone."""
+    layer, right = beside_keras(candidate, KERAS, (None, None, 3), momentum=0.6)
+    inputs = channels(4, 2, 3)
+    mask = np.array([[1, 1], [1, 0], [0, 0], [1, 1]], "bool")
+    received = compiled(layer, inputs, training=True, mask=mask)
+    expected = right(inputs, training=True, mask=mask)
+    given = "inputs of shape (None, None, 3) and a mask in tf.function"
+    yield see("output", received, expected, given)
+    for each in (layer, right):
+        each.trainable = False
+        each(inputs, training=True, mask=mask)
+    for name in ("moving_mean", "moving_variance"):
+        yield see(name, weight(layer, name), weight(right, name), f"{given}, then once more frozen")
+
+
+def gradients_ignore_masked_positions(candidate):
+    """With a mask the gradients are those of Keras's layer too."""
+    layer, right = beside_keras(candidate, KERAS, (None, 4, 3))
+    inputs, arriving = channels(3, 4, 3), normal(3, 4, 3, seed=5)
+    mask = np.array([[1, 1, 1, 0], [1, 0, 0, 0], [1, 1, 1, 1]], "bool")
+    received, _ = backpropagate(layer, inputs, arriving, training=True, mask=mask)
+    expected, _ = backpropagate(right, inputs, arriving, training=True, mask=mask)
+    given = "inputs of shape (3, 4, 3) and a mask"
+    yield see("gradient with respect to the inputs", received, expected, given)
+
+
+# --- Clues: single steps of the class as the lesson lays it out -------------------------------------
+
+
+def notes_the_axes(candidate):
+    """`build` notes the axes to average over, and the shape in which (features,) meets the inputs."""
+    for axis, shape, axes, aligned in (
+        (-1, (None, 4, 3), (0, 1), (1, 1, 3)),
+        (1, (None, 3, 4), (0, 2), (1, 3, 1)),
+    ):
+        layer = candidate(axis=axis)
+        layer.build(shape)
+        given = f"axis={axis} and inputs of shape {shape}"
+        if hasattr(layer, "reduction_axes"):
+            noted = sorted(a % 3 for a in layer.reduction_axes)
+            yield see("list of reduction_axes", str(noted), str(sorted(axes)), given)
+        if hasattr(layer, "aligned_shape"):
+            noted = str(tuple(3 if n == -1 else n for n in layer.aligned_shape))
+            yield see("aligned_shape, with 3 for -1,", noted, str(aligned), given)
+
+
+def measures_what_a_mask_shows(candidate):
+    """`batch_statistics` returns mean and variance of what the mask shows, as `moments` would."""
+    if not hasattr(candidate, "batch_statistics"):
+        return
+    layer = candidate()
+    layer.build((None, 4, 3))
+    inputs = channels(2, 4, 3)
+    mask = np.array([[1, 1, 0, 0], [1, 0, 1, 1]], "bool")
+    mean, variance = layer.batch_statistics(keras.ops.convert_to_tensor(inputs), mask)
+    given = "inputs of shape (2, 4, 3) and a mask of shape (2, 4)"
+    yield see("mean of `batch_statistics`", mean, inputs[mask].mean(0)[None, None], given)
+    yield see("variance of `batch_statistics`", variance, inputs[mask].var(0)[None, None], given)
 
 
 def gradients_are_those_of_keras(candidate):
@@ -359,6 +444,12 @@ MOVING_AVERAGE = Exam(
             says="You take the middle of both, whatever the momentum is.",
         ),
         Mistake(
+            "momentum-ignored",
+            find="return momentum * moving + (1 - momentum) * batch_value",
+            put="return 0.99 * moving + 0.01 * batch_value",
+            says="You keep 0.99 whatever `momentum` was given. Use `momentum`.",
+        ),
+        Mistake(
             "wrong-sign",
             find="return momentum * moving + (1",
             put="return momentum * moving - (1",
@@ -383,6 +474,8 @@ ONE_AXIS = (
     default_arguments,
     epsilon_is_inside_the_root,
     stays_exact_far_from_zero,
+    works_inside_a_compiled_function,
+    gradients_are_those_of_keras,
 )
 
 WITH_MOVING_STATISTICS = Exam(
@@ -469,6 +562,17 @@ WITH_MOVING_STATISTICS = Exam(
             "Make both with trainable=False.",
         ),
         Mistake(
+            "both-statistics-trainable",
+            find='name="moving_mean", trainable=False\n        )\n'
+            "        self.moving_variance = self.add_weight(\n"
+            '            shape=features, initializer="ones", name="moving_variance", trainable=False',
+            put='name="moving_mean"\n        )\n'
+            "        self.moving_variance = self.add_weight(\n"
+            '            shape=features, initializer="ones", name="moving_variance"',
+            says="The moving statistics are trainable: the optimizer would change them by gradients. "
+            "Make them with trainable=False.",
+        ),
+        Mistake(
             "default-momentum",
             find="momentum=0.99",
             put="momentum=0.9",
@@ -532,9 +636,12 @@ BATCH_NORMALIZATION = Exam(
         config_makes_it_again,
         survives_a_file,
         computes_in_float32_inside,
-        works_inside_a_compiled_function,
-        gradients_are_those_of_keras,
+        keeps_the_dtype,
+        knows_its_output_shape,
+        masks_in_a_compiled_function,
+        gradients_ignore_masked_positions,
     ),
+    clues=(notes_the_axes, measures_what_a_mask_shows),
     mistakes=(
         Mistake(
             "unbiased-variance",
@@ -690,6 +797,36 @@ BATCH_NORMALIZATION = Exam(
             find="ops.where(shown, values, 0)",
             put="ops.where(shown, 0, values)",
             says="You count what the mask hides. True marks the positions that count.",
+        ),
+        Mistake(
+            "mask-inverted",
+            find='ops.cast(mask, "bool"), -1)',
+            put='ops.logical_not(ops.cast(mask, "bool")), -1)',
+            says="You count what the mask hides. True marks the positions that count.",
+        ),
+        Mistake(
+            "masked-values-as-zeros",
+            find="        mean = average(inputs)\n"
+            "        return mean, average(ops.square(inputs - mean))",
+            put="        return moments(ops.where(shown, inputs, 0), self.reduction_axes)",
+            says="You set what the mask hides to 0 and let the zeros count. Leave them out of the sums, "
+            "and divide by the number of positions shown.",
+        ),
+        Mistake(
+            "statistics-swapped",
+            find="            self.follow(self.moving_mean, mean)\n"
+            "            self.follow(self.moving_variance, variance)",
+            put="            self.follow(self.moving_mean, variance)\n"
+            "            self.follow(self.moving_variance, mean)",
+            says="moving_mean follows the variance, and moving_variance the mean. Swap them.",
+        ),
+        Mistake(
+            "statistics-never-move",
+            find="            self.follow(self.moving_mean, mean)\n"
+            "            self.follow(self.moving_variance, variance)\n",
+            put="",
+            says="The moving statistics never move: in inference they are still 0 and 1. Let both "
+            "`follow` the batch's in every training call.",
         ),
         Mistake(
             "empty-mask-divides-by-zero",

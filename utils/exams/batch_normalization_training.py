@@ -44,7 +44,19 @@ def keeps_its_digits_far_from_zero(moments):
     inputs = normal(64, 3, seed=1, mean=3000.0)
     _, variance = moments(ops.convert_to_tensor(inputs), (0,))
     right = inputs.astype("float64").var(0, keepdims=True)
-    yield see("variance", variance, right, "numbers around 3,000 with variance 1", tolerance=1e-3)
+    error = np.abs(np.asarray(variance, "float64") - right).max() / right.max()
+    given = "numbers around 3,000 with variance 1"
+    yield see("claim that the variance is right within one thousandth", error < 1e-3, True, given)
+
+
+def works_with_unknown_sizes(moments):
+    """Inside `tf.function`, as in `fit`, the size of the batch is not known beforehand."""
+    inputs = channels(6, 3)
+    traced = compiled(lambda x: ops.concatenate(moments(x, (0,)), 0), inputs)
+    right = np.stack([inputs.mean(0), inputs.var(0)])
+    yield see(
+        "list of mean and variance", traced, right, "inputs of shape (None, 3) in tf.function"
+    )
 
 
 def lets_gradients_through(moments):
@@ -65,12 +77,13 @@ MOMENTS = Exam(
         averages_over_the_axes_named,
         keeps_its_digits_far_from_zero,
         lets_gradients_through,
+        works_with_unknown_sizes,
     ),
     mistakes=(
         Mistake(
             "unbiased-variance",
             find="variance = ops.mean(ops.square(inputs - mean), axis=axes, keepdims=True)",
-            put="n = np.prod([inputs.shape[axis] for axis in axes])\n"
+            put="n = ops.cast(ops.size(inputs) / ops.size(mean), inputs.dtype)\n"
             "    variance = ops.sum(ops.square(inputs - mean), axis=axes, keepdims=True) / (n - 1)",
             says="Your variance divides by n - 1. Batch normalization, like the paper, divides by n.",
         ),
@@ -103,6 +116,15 @@ MOMENTS = Exam(
             "axes-dropped",
             find="return mean, variance",
             put="return ops.squeeze(mean, axes), ops.squeeze(variance, axes)",
+            says="The averaged axes are gone from your results. Keep them with size 1 (keepdims=True), "
+            "so that mean and variance line up with the inputs again.",
+        ),
+        Mistake(
+            "no-keepdims",
+            find="mean = ops.mean(inputs, axis=axes, keepdims=True)\n"
+            "    variance = ops.mean(ops.square(inputs - mean), axis=axes, keepdims=True)",
+            put="mean = ops.mean(inputs, axis=axes)\n"
+            "    variance = ops.mean(ops.square(inputs - mean), axis=axes)",
             says="The averaged axes are gone from your results. Keep them with size 1 (keepdims=True), "
             "so that mean and variance line up with the inputs again.",
         ),
@@ -168,7 +190,7 @@ def has_gamma_and_beta(candidate):
     yield see("gamma", weight(layer, "gamma"), np.ones(3, "float32"), "inputs with 3 features")
     yield see("beta", weight(layer, "beta"), np.zeros(3, "float32"), "inputs with 3 features")
     trainable = sorted(each.name for each in layer.trainable_weights)
-    yield see("names of the trainable weights", trainable, ["beta", "gamma"])
+    yield see("list of trainable weights", trainable, ["beta", "gamma"])
 
 
 def normalizes_each_feature(candidate):
@@ -205,6 +227,16 @@ def averages_over_all_but_the_last_axis(candidate):
         )
 
 
+def ignores_training(candidate):
+    """It uses the batch at hand whatever `training` says, and remembers nothing between calls."""
+    layer, right = beside_keras(candidate, KERAS, (None, 3), GAMMA_BETA)
+    for seed, arguments in enumerate(({}, {"training": False}, {"training": True})):
+        inputs = channels(6, 3, seed=seed)
+        given = ", ".join(f"{key}={value}" for key, value in arguments.items()) or "no `training`"
+        received, expected = layer(inputs, **arguments), right(inputs, training=True)
+        yield see("output", received, expected, f"{given}, call number {seed + 1}")
+
+
 def survives_a_single_example(candidate):
     """A batch of one has variance 0: the output is beta, and finite."""
     layer, right = beside_keras(candidate, KERAS, (None, 3), GAMMA_BETA)
@@ -222,16 +254,20 @@ def stays_exact_far_from_zero(candidate):
     layer, right = beside_keras(candidate, KERAS, (None, 3), GAMMA_BETA)
     inputs = normal(32, 3, seed=2, mean=2000.0)
     received, expected = layer(inputs, training=True), right(inputs, training=True)
-    yield see("output", received, expected, "numbers around 2,000 with variance 1", tolerance=1e-3)
+    error = np.abs(np.asarray(received) - np.asarray(expected)).max()
+    given = "numbers around 2,000 with variance 1"
+    yield see("claim that outputs are right within one hundredth", error < 0.01, True, given)
 
 
 def gradients_flow_through_the_statistics(candidate):
     """Gradients are those of Keras: also through the mean and through the variance."""
-    layer, right = beside_keras(candidate, KERAS, (None, 3), GAMMA_BETA)
-    inputs, arriving = channels(5, 3), normal(5, 3, seed=5)
+    layer, right = beside_keras(candidate, KERAS, (None, 4, 3), GAMMA_BETA)
+    inputs, arriving = channels(2, 4, 3), normal(2, 4, 3, seed=5)
     received, received_weights = backpropagate(layer, inputs, arriving, training=True)
     expected, (gamma, beta) = backpropagate(right, inputs, arriving, training=True)
-    yield see("gradient with respect to the inputs", received, expected, "inputs of shape (5, 3)")
+    yield see(
+        "gradient with respect to the inputs", received, expected, "inputs of shape (2, 4, 3)"
+    )
     names = [each.name for each in layer.trainable_weights]
     for name, gradient in (("gamma", gamma), ("beta", beta)):
         yield see(f"gradient of {name}", received_weights[names.index(name)], gradient)
@@ -253,6 +289,7 @@ TRAINING_ONLY = Exam(
         normalizes_each_feature,
         epsilon_is_inside_the_root,
         averages_over_all_but_the_last_axis,
+        ignores_training,
         survives_a_single_example,
         stays_exact_far_from_zero,
         gradients_flow_through_the_statistics,
@@ -312,6 +349,20 @@ TRAINING_ONLY = Exam(
             find="return self.gamma * normalized + self.beta",
             put="return self.gamma * normalized",
             says="beta has no effect: add it after multiplying by gamma.",
+        ),
+        Mistake(
+            "no-gamma-no-beta",
+            find="return self.gamma * normalized + self.beta",
+            put="return normalized",
+            says="gamma and beta have no effect: multiply the normalized inputs by gamma, then add beta.",
+        ),
+        Mistake(
+            "inference-untouched",
+            find="        mean, variance = moments(inputs, axes",
+            put="        if not training:\n            return inputs\n"
+            "        mean, variance = moments(inputs, axes",
+            says="Without training=True you return the inputs. This stage has no inference yet: "
+            "it normalizes by the batch, always.",
         ),
         Mistake(
             "gamma-times-beta",
@@ -454,13 +505,15 @@ def default_epsilon(function):
 
 def leaves_its_arguments_alone(function):
     """The arrays it is given are the same afterwards."""
-    arguments = channels(5, 2), np.ones(2, "float32"), normal(5, 2, seed=6)
-    copies = [argument.copy() for argument in arguments]
-    function(*arguments)
-    for name, argument, copy in zip(
-        ("inputs", "gamma", "output_gradient"), arguments, copies, strict=True
-    ):
-        yield see(f"{name} afterwards", argument, copy, tolerance=0)
+    for dtype in ("float32", "float64"):
+        arrays = channels(5, 2), np.ones(2), normal(5, 2, seed=6)
+        arguments = [array.astype(dtype) for array in arrays]
+        function(*arguments)
+        for name, argument, array in zip(
+            ("inputs", "gamma", "output_gradient"), arguments, arrays, strict=True
+        ):
+            given = f"{dtype} arrays, and looking at them afterwards"
+            yield see(f"array `{name}`", argument, array.astype(dtype), given, tolerance=0)
 
 
 GRADIENTS = Exam(
@@ -537,6 +590,41 @@ GRADIENTS = Exam(
             says="gamma multiplies the normalized inputs: its gradient sums output_gradient * normalized.",
         ),
         Mistake(
+            "both-weights-averaged",
+            find="gamma_gradient = np.sum(output_gradient * normalized, axis=0)\n"
+            "    beta_gradient = np.sum(output_gradient, axis=0)",
+            put="gamma_gradient = np.mean(output_gradient * normalized, axis=0)\n"
+            "    beta_gradient = np.mean(output_gradient, axis=0)",
+            says="The gradients of gamma and beta are averaged over the batch. Every example adds to "
+            "them: sums.",
+        ),
+        Mistake(
+            "epsilon-ignored",
+            find="inputs.var(axis=0) + epsilon",
+            put="inputs.var(axis=0) + 1e-3",
+            says="You add 0.001 whatever `epsilon` was given. Use `epsilon`.",
+        ),
+        Mistake(
+            "variance-for-deviation",
+            find="np.sqrt(inputs.var(axis=0) + epsilon)",
+            put="inputs.var(axis=0) + epsilon",
+            says="Your deviation is the variance: take the root of variance + epsilon.",
+        ),
+        Mistake(
+            "mean-over-everything",
+            find="through_mean = -np.mean(direct, axis=0)",
+            put="through_mean = -np.mean(direct)",
+            says="The path through the mean averages over the features too. Each feature has a mean of "
+            "its own: axis=0.",
+        ),
+        Mistake(
+            "variance-path-without-normalizing",
+            find="through_variance = -normalized",
+            put="through_variance = -(inputs - inputs.mean(axis=0))",
+            says="In the path through the variance stands (inputs - mean) where `normalized` belongs: "
+            "divide it by the deviation once more.",
+        ),
+        Mistake(
             "gamma-and-beta-averaged",
             find="gamma_gradient = np.sum(output_gradient * normalized, axis=0)",
             put="gamma_gradient = np.mean(output_gradient * normalized, axis=0)",
@@ -603,6 +691,17 @@ class _DetachedVariance(_Detached):
     mean_flows = True
 
 
+class _DetachedNegative(_Detached):
+    """Its gamma is -1: what is left over has the other sign."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**{"gamma_initializer": keras.initializers.Constant(-1.0), **kwargs})
+
+
+for _culprit in (_Detached, _DetachedMean, _DetachedVariance, _DetachedNegative):
+    _culprit.__name__ = "BatchNormalization"  # a name gives nothing away
+
+
 def acquits_right_layers(convicts):
     """A layer whose gradient is right passes: Keras's own, and the one built in this lesson."""
     yield see("verdict", bool(convicts(KERAS)), True, "keras.layers.BatchNormalization")
@@ -612,7 +711,8 @@ def acquits_right_layers(convicts):
 
 def convicts_the_detached_layer(convicts):
     """The layer whose statistics let no gradient through is found out."""
-    yield see("verdict", bool(convicts(_Detached)), False, "a layer with detached statistics")
+    for culprit in (_Detached, _DetachedNegative):
+        yield see("verdict", bool(convicts(culprit)), False, "a layer with detached statistics")
 
 
 def convicts_half_detached_layers(convicts):
@@ -650,6 +750,19 @@ PROBE = Exam(
             find="return bool(np.all(np.abs([shift, stretch]) < 0.02))",
             put="return not np.all(np.abs([shift, stretch]) < 0.02)",
             says="Your verdict is upside down: True is for a layer whose gradient flows.",
+        ),
+        Mistake(
+            "not-training",
+            find="layer_class(), inputs, output_gradient, training=True",
+            put="layer_class(), inputs, output_gradient",
+            says="You call the layer without training=True. In inference it uses no statistics of the "
+            "batch, so that none can let a gradient through.",
+        ),
+        Mistake(
+            "or-for-and",
+            find="return bool(np.all(np.abs([shift, stretch]) < 0.02))",
+            put="return bool(np.all(np.abs(shift) < 0.02) or np.all(np.abs(stretch) < 0.02))",
+            says="You acquit a layer that satisfies one of the two conditions. It has to satisfy both.",
         ),
         Mistake(
             "too-strict",

@@ -1,5 +1,6 @@
 """Exams of lesson 01's layers: a dense layer that computes, and one that keeps the whole contract."""
 
+import copy
 import json
 
 import keras
@@ -22,28 +23,39 @@ def _everywhere(values):
     return f"{values[0]:g} everywhere" if len(values) == 1 else "different numbers"
 
 
+def _roles(layer):
+    """The trainable weights by the part they play, "kernel" or "bias", however they are called."""
+    roles = {id(weight(layer, role)): role for role in ("kernel", "bias")}
+    return [roles.get(id(each), each.name) for each in layer.trainable_weights]
+
+
 def build_makes_kernel_and_bias(candidate):
     """`build` makes a kernel, a row a feature and a column a unit, and a bias of one number a unit."""
     layer = candidate(4)
-    layer.build((None, 3))
-    given = "3 features and 4 units"
-    yield see("shape of the kernel", list(weight(layer, "kernel").shape), [3, 4], given)
-    bias = weight(layer, "bias")
-    yield see("shape of the bias", list(bias.shape), [4], given)
+    layer.build((5, 3))
+    given = "inputs of shape (5, 3) and 4 units"
+    kernel, bias = weight(layer, "kernel"), weight(layer, "bias")
+    yield see("kernel", np.zeros(kernel.shape), np.zeros((3, 4)), given)
+    yield see("bias", np.zeros(bias.shape), np.zeros(4), given)
     yield see("initial bias", _everywhere(bias), "0 everywhere", given)
-    trainable = sorted(each.name for each in layer.trainable_weights)
-    yield see("names of the trainable weights", trainable, ["bias", "kernel"], given)
+    yield see("list of trainable weights", sorted(_roles(layer)), ["bias", "kernel"], given)
 
 
 def kernel_starts_with_glorot_uniform(candidate):
     """The kernel starts as "glorot_uniform" draws it: even up to sqrt(6 / (features + units))."""
-    layer = candidate(200)
-    layer.build((None, 300))
-    kernel, limit = np.array(weight(layer, "kernel")), np.sqrt(6 / 500)
-    given = "300 features and 200 units"
-    yield see("initial kernel's mean size", np.abs(kernel).mean(), limit / 2, given, tolerance=0.02)
-    spread = limit / np.sqrt(3)
-    yield see("initial kernel's standard deviation", kernel.std(), spread, given, tolerance=0.02)
+    for features, units in ((300, 200), (800, 100)):
+        layer = candidate(units)
+        layer.build((None, features))
+        kernel, limit = np.array(weight(layer, "kernel")), np.sqrt(6 / (features + units))
+        size, spread = np.abs(kernel).mean(), kernel.std()
+        given = f"{features} features and {units} units"
+        yield see("initial kernel's mean size", size, limit / 2, given, tolerance=0.02)
+        right = limit / np.sqrt(3)
+        yield see("initial kernel's standard deviation", spread, right, given, tolerance=0.02)
+    other = candidate(units)
+    other.build((None, features))
+    same = np.array_equal(kernel, weight(other, "kernel"))
+    yield see("kernel of a second layer", "the same" if same else "another", "another", given)
 
 
 def multiplies_and_adds(candidate):
@@ -66,17 +78,22 @@ def takes_any_number_of_examples(candidate):
         )
 
 
+def _gradients_beside_keras(candidate, shape, given, **arguments):
+    """What a layer and Keras's hand back for the same inputs, of `shape`, and the same weights."""
+    layer, right = beside_keras(candidate, KERAS, (None, *shape[1:]), units=2, **arguments)
+    inputs, arriving = normal(*shape), normal(*shape[:-1], 2, seed=5)
+    received, received_weights = backpropagate(layer, inputs, arriving)
+    expected, expected_weights = backpropagate(right, inputs, arriving)
+    yield see("gradient with respect to the inputs", received, expected, given)
+    places = [id(each) for each in layer.trainable_weights]
+    for theirs, gradient in zip(right.trainable_weights, expected_weights, strict=True):
+        place = places.index(id(weight(layer, theirs.name)))
+        yield see(f"gradient of the {theirs.name}", received_weights[place], gradient, given)
+
+
 def learns_like_keras(candidate):
     """Gradients reach the inputs, the kernel and the bias, and are those of Keras."""
-    layer, right = beside_keras(candidate, KERAS, (None, 3), units=2)
-    inputs, arriving = normal(5, 3), normal(5, 2, seed=5)
-    received, received_weights = backpropagate(layer, inputs, arriving)
-    expected, (kernel, bias) = backpropagate(right, inputs, arriving)
-    given = "inputs of shape (5, 3)"
-    yield see("gradient with respect to the inputs", received, expected, given)
-    names = [each.name for each in layer.trainable_weights]
-    for name, gradient in (("kernel", kernel), ("bias", bias)):
-        yield see(f"gradient of the {name}", received_weights[names.index(name)], gradient, given)
+    yield from _gradients_beside_keras(candidate, (5, 3), "inputs of shape (5, 3)")
 
 
 def works_inside_a_compiled_function(candidate):
@@ -124,16 +141,46 @@ def takes_any_rank(candidate):
         yield see("output", layer(inputs), right(inputs), f"inputs of shape {shape} and 4 units")
 
 
+def learns_in_every_setting(candidate):
+    """With an activation, without a bias and at any rank, the gradients are those of Keras."""
+    settings = (
+        ((5, 3), {"activation": "tanh"}),
+        ((2, 4, 3), {"activation": "sigmoid"}),
+        ((2, 4, 3), {"activation": "tanh", "use_bias": False}),
+    )
+    for shape, arguments in settings:
+        said = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+        given = f"inputs of shape {shape} and {said}"
+        yield from _gradients_beside_keras(candidate, shape, given, **arguments)
+
+
+def compiles_in_every_setting(candidate):
+    """Inside `tf.function` it also does without a bias, with an activation, at any rank."""
+    arguments = {"units": 2, "activation": "tanh", "use_bias": False}
+    layer, right = beside_keras(candidate, KERAS, (None, None, 3), **arguments)
+    inputs = normal(2, 4, 3)
+    given = "inputs of shape (None, None, 3), activation='tanh' and use_bias=False"
+    yield see("output", compiled(layer, inputs), right(inputs), given)
+
+
 def knows_its_output_shape(candidate):
     """`compute_output_shape` says what will come out, unknown sizes as None."""
     for shape, right in (((None, 3), (None, 4)), ((None, 7, 5, 3), (None, 7, 5, 4))):
-        received = tuple(candidate(4).compute_output_shape(shape))
-        yield see("output shape", received, right, f"input shape {shape} and 4 units")
+        received = candidate(4).compute_output_shape(shape)
+        received = tuple(received) if isinstance(received, list) else received
+        yield see("output shape", str(received), str(right), f"input shape {shape} and 4 units")
 
 
 def passes_masks_on(candidate):
     """The layer supports masking: the mask of its inputs reaches the next layer."""
     yield see("supports_masking", candidate(2).supports_masking, True)
+    layer, right = beside_keras(candidate, KERAS, (None, 4, 3), units=2)
+    inputs = normal(2, 4, 3)
+    inputs[:, 2:] = 0
+    masked = keras.layers.Masking()(inputs)
+    average = keras.layers.GlobalAveragePooling1D()  # leaves out what the mask leaves out
+    given = "a Masking layer before and an average after it, two of four positions masked"
+    yield see("average", average(layer(masked)), average(right(masked)), given)
 
 
 def refuses_what_cannot_be(candidate):
@@ -146,9 +193,18 @@ def refuses_what_cannot_be(candidate):
     yield see("call", call, "ValueError", "inputs of shape (3,)")
 
 
-def _plain(value):
-    """A config's value with a name in place of an object, which is never equal to another."""
-    return json.loads(json.dumps(value, default=lambda each: type(each).__name__))
+def _meaning(key, value):
+    """What a value in a config stands for; a name, an object's config and a text may mean the same."""
+    if key == "activation":
+        return keras.activations.get(value).__name__
+    if key.endswith("initializer"):
+        initializer = keras.initializers.get(value)
+        return type(initializer).__name__, initializer and initializer.get_config()
+    return value
+
+
+def _is_plain(value):
+    return outcome(lambda: json.dumps(value)) == "no error"
 
 
 def config_makes_it_again(candidate):
@@ -157,22 +213,44 @@ def config_makes_it_again(candidate):
         "units": 5,
         "activation": "relu",
         "use_bias": False,
-        "kernel_initializer": "he_normal",
+        "kernel_initializer": keras.initializers.RandomNormal(stddev=0.3),
         "bias_initializer": "ones",
         "name": "mine",
     }
     given = "another value than the default for every argument"
-    config, right = candidate(**arguments).get_config(), KERAS(**arguments).get_config()
+    right = {key: _meaning(key, value) for key, value in arguments.items()}
+    layer = candidate(**arguments, dtype="mixed_float16", trainable=False)
+    config = layer.get_config()
+    if not isinstance(config, dict):
+        yield see("result of get_config", config, "a dictionary", given)
+        return
     missing = [key for key in arguments if key not in config]
     yield see("list of what get_config lacks", missing, [], given)
-    yield see("config written as JSON", outcome(lambda: json.dumps(config)), "no error", given)
-    again = candidate.from_config(config).get_config()
-    yield see(
-        "config after from_config",
-        {key: _plain(again.get(key)) for key in arguments},
-        {key: right[key] for key in arguments},
-        given,
-    )
+    bare = [key for key, value in config.items() if not _is_plain(value)]
+    yield see("list of what no file can hold", bare, [], given)
+    again = candidate.from_config(copy.deepcopy(config))
+    received = again.get_config()
+    received = {key: _meaning(key, received.get(key)) for key in arguments}
+    yield see("config after from_config", received, right, given)
+    yield see("`trainable` after from_config", again.trainable, False, "trainable=False")
+    policy = again.dtype_policy.name
+    yield see("dtype after from_config", policy, "mixed_float16", "dtype='mixed_float16'")
+
+
+def config_is_its_own(candidate):
+    """`get_config` says the same each time, and another layer's config does not change it."""
+    layer = candidate(5, activation="relu", kernel_initializer="he_normal")
+    first = layer.get_config()
+    before = dict(first)
+
+    def changed(config):
+        return [key for key in {**before, **config} if config.get(key) != before.get(key)]
+
+    candidate(3, use_bias=False, bias_initializer="ones").get_config()
+    given = "a config made before that of another layer"
+    yield see("list of what has changed", changed(first), [], given)
+    given = "the second call of get_config"
+    yield see("list of what has changed", changed(layer.get_config()), [], given)
 
 
 def survives_a_file(candidate):
@@ -205,6 +283,19 @@ NOT_NUMPY = (
     "You compute with NumPy inside `call`. No gradient comes through it, and inside `fit` there is "
     "nothing to compute with yet. `ops.matmul` does the same for tensors."
 )
+BATCH_AXIS = (
+    "You read the number of features from the first axis of `input_shape`. That is the batch; the "
+    "features are the last axis."
+)
+SHAPE_IS_A_TUPLE = (
+    "You give a number for the bias's shape. A shape is a tuple, and a tuple of one is written with a "
+    "comma: `(self.units,)`."
+)
+NOT_KEPT = (
+    "`call` does not find a weight that `build` makes. Keep it on the layer, under the same name in "
+    "both: `self.kernel = self.add_weight(…)`."
+)
+BIAS_OF_TWO_AXES = "Your bias is a matrix of one row. It is a vector: its shape is `(self.units,)`."
 TRANSPOSED = (
     "Your kernel is transposed: (units, features). Keras keeps a row for each feature and a column "
     "for each unit: (features, units)."
@@ -232,8 +323,7 @@ FORWARD = Exam(
             "features-from-the-batch-axis",
             find="features = input_shape[-1]",
             put="features = input_shape[0]",
-            says="You read the number of features from the first axis of `input_shape`. That is the "
-            "batch, and its size is None here; the features are the last axis.",
+            says=BATCH_AXIS,
         ),
         Mistake(
             "bias-per-feature",
@@ -314,6 +404,44 @@ FORWARD = Exam(
             "(features, units).",
         ),
         Mistake(
+            "bias-shape-number",
+            find="shape=(self.units,)",
+            put="shape=self.units",
+            says=SHAPE_IS_A_TUPLE,
+        ),
+        Mistake(
+            "bias-of-two-axes",
+            find="shape=(self.units,)",
+            put="shape=(1, self.units)",
+            says=BIAS_OF_TWO_AXES,
+        ),
+        Mistake(
+            "weight-not-kept",
+            find="self.kernel = self.add_weight(",
+            put="kernel = self.add_weight(",
+            says=NOT_KEPT,
+        ),
+        Mistake(
+            "relu-added",
+            find="ops.matmul(inputs, self.kernel) + self.bias",
+            put="ops.relu(ops.matmul(inputs, self.kernel) + self.bias)",
+            says="You apply ReLU. This layer has no activation: return the sum as it is.",
+        ),
+        Mistake(
+            "one-seed",
+            find='initializer="glorot_uniform"',
+            put="initializer=keras.initializers.GlorotUniform(seed=0)",
+            says="Your kernel starts from a fixed seed: all layers of one size would be the same. "
+            'Say "glorot_uniform".',
+        ),
+        Mistake(
+            "one-limit",
+            find='initializer="glorot_uniform"',
+            put="initializer=keras.initializers.RandomUniform(-np.sqrt(6 / 500), np.sqrt(6 / 500))",
+            says='Your kernel starts within the same limit at any size. "glorot_uniform" fits it to '
+            "the number of features and units.",
+        ),
+        Mistake(
             "numpy",
             find="ops.matmul(inputs, self.kernel)",
             put="np.matmul(inputs, self.kernel)",
@@ -333,6 +461,13 @@ FORWARD = Exam(
     "on every backend, and in compiled functions as well as on plain arrays.",
 )
 
+SERIALIZED = (
+    "activation=keras.activations.serialize(self.activation),\n"
+    "            use_bias=self.use_bias,\n"
+    "            kernel_initializer=keras.initializers.serialize(self.kernel_initializer),\n"
+    "            bias_initializer=keras.initializers.serialize(self.bias_initializer),\n"
+)
+
 DENSE = Exam(
     name="Dense",
     block="layers",
@@ -349,9 +484,12 @@ DENSE = Exam(
         passes_masks_on,
         refuses_what_cannot_be,
         learns_like_keras,
+        learns_in_every_setting,
         works_inside_a_compiled_function,
+        compiles_in_every_setting,
         computes_in_its_own_precision,
         config_makes_it_again,
+        config_is_its_own,
         survives_a_file,
     ),
     mistakes=(
@@ -360,6 +498,12 @@ DENSE = Exam(
             find="shape=(input_shape[-1], self.units)",
             put="shape=(self.units, input_shape[-1])",
             says=TRANSPOSED,
+        ),
+        Mistake(
+            "features-from-the-batch-axis",
+            find="shape=(input_shape[-1], self.units)",
+            put="shape=(input_shape[0], self.units)",
+            says=BATCH_AXIS,
         ),
         Mistake(
             "features-from-the-second-axis",
@@ -438,6 +582,30 @@ DENSE = Exam(
             says="You apply ReLU whatever `activation` is. Apply `self.activation`.",
         ),
         Mistake(
+            "bias-shape-number",
+            find="shape=(self.units,)",
+            put="shape=self.units",
+            says=SHAPE_IS_A_TUPLE,
+        ),
+        Mistake(
+            "bias-of-two-axes",
+            find="shape=(self.units,)",
+            put="shape=(1, self.units)",
+            says=BIAS_OF_TWO_AXES,
+        ),
+        Mistake(
+            "weight-not-kept",
+            find="self.kernel = self.add_weight(",
+            put="kernel = self.add_weight(",
+            says=NOT_KEPT,
+        ),
+        Mistake(
+            "bias-not-kept",
+            find="            self.bias = self.add_weight(",
+            put="            bias = self.add_weight(",
+            says="You make a bias and do not keep it: `self.bias = self.add_weight(…)`.",
+        ),
+        Mistake(
             "numpy",
             find="ops.matmul(inputs, self.kernel)",
             put="np.matmul(inputs, self.kernel)",
@@ -460,6 +628,34 @@ DENSE = Exam(
             find="return (*input_shape[:-1], self.units)",
             put="return (*input_shape, self.units)",
             says="Your output shape has an axis too many: `units` takes the place of the last axis.",
+        ),
+        Mistake(
+            "output-shape-number",
+            find="return (*input_shape[:-1], self.units)",
+            put="return self.units",
+            says="Your output shape is a number. It is a tuple of all axes: those of the input shape, "
+            "with `units` for the last.",
+        ),
+        Mistake(
+            "output-shape-plus-number",
+            find="return (*input_shape[:-1], self.units)",
+            put="return input_shape[:-1] + self.units",
+            says="`input_shape[:-1]` is a tuple and `self.units` a number, and they cannot be added. A "
+            "tuple of one is written with a comma: `(self.units,)`.",
+        ),
+        Mistake(
+            "output-shape-nested",
+            find="return (*input_shape[:-1], self.units)",
+            put="return (input_shape[:-1], self.units)",
+            says="Your output shape holds a tuple inside a tuple. Add the two: `input_shape[:-1] + "
+            "(self.units,)`.",
+        ),
+        Mistake(
+            "config-none",
+            find="return config",
+            put="return None",
+            says="`get_config` returns None: is its `return` missing? If it ends in `config = "
+            "config.update(…)`: `update` changes the dictionary and itself returns None.",
         ),
         Mistake(
             "config-without-base",
@@ -508,6 +704,25 @@ DENSE = Exam(
             "`keras.activations.serialize(self.activation)`.",
         ),
         Mistake(
+            "config-holds-objects",
+            find=SERIALIZED,
+            put="activation=self.activation,\n            use_bias=self.use_bias,\n"
+            "            kernel_initializer=self.kernel_initializer,\n"
+            "            bias_initializer=self.bias_initializer,\n",
+            says="Your config holds the activation and the initializers as objects. A file cannot: "
+            "write `keras.activations.serialize(…)` and `keras.initializers.serialize(…)`.",
+        ),
+        Mistake(
+            "config-holds-initializers",
+            find=SERIALIZED,
+            put="activation=keras.activations.serialize(self.activation),\n"
+            "            use_bias=self.use_bias,\n"
+            "            kernel_initializer=self.kernel_initializer,\n"
+            "            bias_initializer=self.bias_initializer,\n",
+            says="Your config holds both initializers as objects. A file cannot: write "
+            "`keras.initializers.serialize(…)`.",
+        ),
+        Mistake(
             "config-holds-an-initializer",
             find="keras.initializers.serialize(self.kernel_initializer)",
             put="self.kernel_initializer",
@@ -518,8 +733,8 @@ DENSE = Exam(
     hints=(
         "`build` and `call` are those of `DenseForward` with two changes each: where the weights "
         "start, and whether there is a bias. The activation is a function, ready to be called.",
-        "A shape is a tuple: `input_shape[:-1]` is all of it but the last size. `ops.matmul` takes "
-        "inputs of any rank as they are.",
+        "A shape is a tuple: `input_shape[:-1]` is all of it but the last size, and a tuple of one is "
+        "written `(self.units,)`. `ops.matmul` takes inputs of any rank as they are.",
         "`get_config`: take the dictionary of `super().get_config()`, add `units` and `use_bias` as "
         "they are, the activation through `keras.activations.serialize` and both initializers through "
         "`keras.initializers.serialize`, and return it.",

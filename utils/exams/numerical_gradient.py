@@ -26,12 +26,25 @@ def goes_to_both_sides_by_step(numerical_gradient):
     yield see("gradient", received, [1e-6, 1e-6], "the sum of x ** 3 at (0, 0), step left out")
 
 
+def _of_sines(numerical_gradient, inputs, given):
+    """The gradient of a sum of sines, each with a factor of its own."""
+    factors = np.random.default_rng(0).normal(size=inputs.shape)
+    received = numerical_gradient(lambda v: np.sum(factors * np.sin(v)), inputs)
+    yield see("gradient", received, factors * np.cos(inputs), given)
+
+
 def takes_any_shape(numerical_gradient):
     """The gradient has the shape of the inputs, and each number is its own derivative."""
-    for shape in ((), (3,), (2, 3), (2, 1, 2)):
-        inputs, factors = np.random.default_rng(0).normal(size=(2, *shape))
-        received = numerical_gradient(lambda v, f=factors: np.sum(f * np.sin(v)), inputs)
-        yield see("gradient", received, factors * np.cos(inputs), f"inputs of shape {shape}")
+    for shape in ((2, 3), (3,), (2, 1, 2)):
+        inputs = np.random.default_rng(1).normal(size=shape)
+        yield from _of_sines(numerical_gradient, inputs, f"inputs of shape {shape}")
+    inputs = np.random.default_rng(1).normal(size=(2, 3)).T
+    yield from _of_sines(numerical_gradient, inputs, "the transpose of an array of shape (2, 3)")
+
+
+def takes_a_single_number(numerical_gradient):
+    """Given inputs of shape (), a single number, the gradient is a number too."""
+    yield from _of_sines(numerical_gradient, np.array(0.5), "inputs of shape ()")
 
 
 def sees_how_inputs_meet(numerical_gradient):
@@ -53,7 +66,7 @@ def takes_integers_and_lists(numerical_gradient):
         received = numerical_gradient(function, inputs)
         kind = inputs.dtype if isinstance(inputs, np.ndarray) else "a list"
         yield see("gradient", received, [2.0, 4.0], f"inputs [1, 2], {kind}", tolerance=1e-7)
-    yield see("dtypes handed to the function", sorted(set(handed)), ["float64"])
+    yield see("list of dtypes handed to the function", sorted(set(handed)), ["float64"])
     yield see("dtype of the gradient", np.asarray(received).dtype.name, "float64")
 
 
@@ -63,18 +76,66 @@ def takes_tensors_from_the_function(numerical_gradient):
     yield see("gradient", received, [2.0, -6.0], "a function that returns a tensor", tolerance=1e-7)
 
 
+def hides_nothing(numerical_gradient):
+    """Where the function is not a number, the gradient is not a number either."""
+    received = numerical_gradient(
+        lambda v: np.nan if v[1] > 2 else np.sum(v**2), np.array([1.0, 2.0])
+    )
+    given = "the function x * x + y * y, NaN beyond y = 2, at (1, 2)"
+    yield see("gradient", received, [2.0, np.nan], given, tolerance=1e-7)
+
+
 def leaves_the_inputs_alone(numerical_gradient):
-    """The caller's array is the same afterwards, bit for bit."""
+    """The caller's array stays as it is, bit for bit, while the function is asked and afterwards."""
     inputs = np.random.default_rng(1).normal(size=20)
-    before = inputs.copy()
-    numerical_gradient(lambda v: np.sum(v**2), inputs)
-    yield see("array that was handed in", inputs, before, "20 normal numbers", tolerance=0)
+    before, moved = inputs.copy(), []
+
+    def function(v):
+        moved.append(np.max(np.abs(inputs - before)))
+        return np.sum(v**2)
+
+    numerical_gradient(function, inputs)
+    given = "20 normal numbers"
+    yield see("array that was handed in", inputs, before, given, tolerance=0)
+    yield see("largest change of it while the function is asked", max(moved), 0.0, given)
 
 
 DIFFERENCE = "(function(inputs + shift) - function(inputs - shift)) / (2 * step)"
 SHIFTED = (
     "shift = np.zeros_like(inputs)\n        shift[index] = step\n        gradient[index] = "
     + DIFFERENCE
+)
+
+LOOP = (
+    '    inputs = np.asarray(inputs, dtype="float64")\n'
+    "    gradient = np.zeros_like(inputs)\n"
+    "    for index in np.ndindex(inputs.shape):\n        " + SHIFTED + "\n    return gradient"
+)
+PUT_BACK = (
+    "    gradient = np.zeros(x.shape)\n"
+    "    for index in np.ndindex(x.shape):\n"
+    "        kept = x[index]\n"
+    "        x[index] = kept + step\n"
+    "        above = function(x)\n"
+    "        x[index] = kept - step\n"
+    "        gradient[index] = (above - function(x)) / (2 * step)\n"
+    "        x[index] = kept\n"
+    "    return gradient"
+)
+MOVED_BACK = (
+    "    gradient = np.zeros(x.shape)\n"
+    "    for index in np.ndindex(x.shape):\n"
+    "        x[index] += step\n"
+    "        above = function(x)\n"
+    "        x[index] -= 2 * step\n"
+    "        below = function(x)\n"
+    "        x[index] += step\n"
+    "        gradient[index] = (above - below) / (2 * step)\n"
+    "    return gradient"
+)
+SECOND_NAME = (
+    "`x = inputs` is a second name for the caller's array, not a copy: you move the caller's numbers. "
+    '`np.array(inputs, dtype="float64")` copies, and makes integers and lists float64 too.'
 )
 
 EXAM = Exam(
@@ -84,9 +145,11 @@ EXAM = Exam(
         straight_and_bent_by_hand,
         goes_to_both_sides_by_step,
         takes_any_shape,
+        takes_a_single_number,
         sees_how_inputs_meet,
         takes_integers_and_lists,
         takes_tensors_from_the_function,
+        hides_nothing,
         leaves_the_inputs_alone,
     ),
     mistakes=(
@@ -202,6 +265,59 @@ EXAM = Exam(
             "        inputs[index] += step",
             says="You move the caller's array and move it back, and rounding keeps a trace in its last "
             "digits. Work on a copy.",
+        ),
+        Mistake(
+            "inputs-put-back",
+            find=LOOP,
+            put='    x = np.asarray(inputs, dtype="float64")\n' + PUT_BACK,
+            says="You move the caller's array and put it back: while the function is asked, it is "
+            "changed. `np.asarray` makes no copy of a float64 array; `np.array` does.",
+        ),
+        Mistake(
+            "second-name",
+            find=LOOP,
+            put="    x = inputs\n" + PUT_BACK,
+            says=SECOND_NAME,
+        ),
+        Mistake(
+            "second-name-moved-back",
+            find=LOOP,
+            put="    x = inputs\n" + MOVED_BACK,
+            says=SECOND_NAME,
+        ),
+        Mistake(
+            "copy-of-integers",
+            find=LOOP,
+            put="    x = np.array(inputs)\n" + PUT_BACK,
+            says="Your copy keeps the dtype of the inputs: integers drop the step's digits. Make it "
+            'float64: `np.array(inputs, dtype="float64")`.',
+        ),
+        Mistake(
+            "return-in-the-loop",
+            find="\n    return gradient",
+            put="\n        return gradient",
+            says="You return inside the loop, after the first position. Move `return` out of it.",
+        ),
+        Mistake(
+            "all-at-once-without-a-loop",
+            find=LOOP,
+            put='    inputs = np.asarray(inputs, dtype="float64")\n'
+            "    return (function(inputs + step) - function(inputs - step)) / (2 * step)",
+            says="`inputs + step` moves all inputs at once. Go over the positions and move one at a "
+            "time: the gradient has a number for each.",
+        ),
+        Mistake(
+            "first-axis-only",
+            find="for index in np.ndindex(inputs.shape):",
+            put="for index in range(len(inputs)):",
+            says="You go over the first axis only and move whole rows. `np.ndindex(inputs.shape)` "
+            "visits each position, whatever the shape.",
+        ),
+        Mistake(
+            "nan-hidden",
+            find="return gradient",
+            put="return np.nan_to_num(gradient)",
+            says="You turn NaN into 0, which hides that the function was not a number there.",
         ),
     ),
     hints=(

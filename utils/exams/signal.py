@@ -1,7 +1,5 @@
 """Exams of lesson 02: the signal layer by layer, the gradient layer by layer, and the initial scale."""
 
-from functools import cache
-
 import keras
 import numpy as np
 
@@ -11,7 +9,6 @@ from ._exam import Exam, Mistake, see
 from ._oracle import normal, outcome
 
 
-@cache
 def _net(*hidden: int, activation: str = "tanh", use_bias: bool = True) -> keras.Sequential:
     """Dense layers of these sizes for three features, with random weights, the last without activation."""
     layers = [keras.layers.Dense(n, activation=activation, use_bias=use_bias) for n in hidden[:-1]]
@@ -22,10 +19,38 @@ def _net(*hidden: int, activation: str = "tanh", use_bias: bool = True) -> keras
     return net
 
 
+def _kind(received):
+    """What came back, in words: an array or a tensor is as good as the other, a list is not."""
+    return "an array" if hasattr(received, "shape") else f"a {type(received).__name__}"
+
+
+def _largest_change(net, before):
+    """How far the weight that moved most has moved."""
+    return max(np.abs(np.array(w) - b).max() for w, b in zip(net.weights, before, strict=True))
+
+
 # --- activation_statistics --------------------------------------------------------------------------
 
 
-def reads_every_layer(activation_statistics):
+def reads_a_single_layer(activation_statistics):
+    """One layer, one row: outputs 1, 3 and 8 have mean 4 and standard deviation sqrt(26 / 3)."""
+    net = keras.Sequential([keras.Input((1,)), keras.layers.Activation("linear")])
+    received = activation_statistics(net, np.array([[1.0], [3.0], [8.0]], "float32"))
+    yield see("array of statistics", received, [[4.0, np.sqrt(26 / 3)]], "outputs 1, 3 and 8")
+
+
+def reads_layer_after_layer(activation_statistics):
+    """Each layer gets what the one before gives out; layers without weights count as well."""
+    relu = keras.layers.Activation("relu")
+    net = keras.Sequential([keras.Input((2,)), relu, keras.layers.Rescaling(2.0, offset=1.0)])
+    inputs = np.array([[-1.0, 1.0], [2.0, 4.0]], "float32")
+    outputs = np.array([0.0, 1.0, 2.0, 4.0])
+    right = [[outputs.mean(), outputs.std()], [2 * outputs.mean() + 1, 2 * outputs.std()]]
+    received = activation_statistics(net, inputs)
+    yield see("array of statistics", received, right, "layers ReLU and 2 * x + 1")
+
+
+def reads_dense_layers(activation_statistics):
     """A row for each layer, from the first to the last: its mean, then its standard deviation."""
     net, inputs = _net(5, 4, 2), normal(7, 3, mean=0.5)
     signal, right = inputs.astype("float64"), []
@@ -34,25 +59,27 @@ def reads_every_layer(activation_statistics):
         signal = signal @ kernel + bias
         signal = signal if layer is net.layers[-1] else np.tanh(signal)
         right.append([signal.mean(), signal.std()])
-    given = "three dense layers and a batch of 7"
-    yield see("statistics", activation_statistics(net, inputs), right, given, tolerance=1e-4)
+    given, received = "three dense layers and a batch of 7", activation_statistics(net, inputs)
+    yield see("array of statistics", received, right, given, tolerance=1e-4)
 
 
-def reads_a_single_layer(activation_statistics):
-    """One layer, one row: outputs 1, 3 and 8 have mean 4 and standard deviation sqrt(26 / 3)."""
-    net = keras.Sequential([keras.Input((1,)), keras.layers.Activation("linear")])
+def reads_without_training(activation_statistics):
+    """Layers that differ in training run as in inference, without `training=True`."""
+    normalization = keras.layers.BatchNormalization(epsilon=1.0)  # inference: x / sqrt(2), at first
+    net = keras.Sequential([keras.Input((1,)), normalization])
+    outputs = np.array([[1.0], [3.0], [8.0]]) / np.sqrt(2)
     received = activation_statistics(net, np.array([[1.0], [3.0], [8.0]], "float32"))
-    yield see("statistics", received, [[4.0, np.sqrt(26 / 3)]], "outputs 1, 3 and 8")
+    right = [[outputs.mean(), outputs.std()]]
+    yield see("array of statistics", received, right, "a layer of batch normalization")
 
 
-def reads_other_layers_too(activation_statistics):
-    """Layers without weights count as well."""
-    relu = keras.layers.Activation("relu")
-    net = keras.Sequential([keras.Input((2,)), relu, keras.layers.Rescaling(2.0, offset=1.0)])
-    inputs = np.array([[-1.0, 1.0], [2.0, 4.0]], "float32")
-    outputs = np.array([0.0, 1.0, 2.0, 4.0])
-    right = [[outputs.mean(), outputs.std()], [2 * outputs.mean() + 1, 2 * outputs.std()]]
-    yield see("statistics", activation_statistics(net, inputs), right, "ReLU, then 2 * x + 1")
+def reads_and_changes_nothing(activation_statistics):
+    """Measuring changes no weight, and what comes back is an array."""
+    net = _net(5, 4, 2)
+    before = net.get_weights()
+    received = activation_statistics(net, normal(7, 3))
+    yield see("largest change of a weight", _largest_change(net, before), 0.0)
+    yield see("result", _kind(received), "an array")
 
 
 READ = "inputs = layer(inputs)\n        statistics.append((ops.mean(inputs), ops.std(inputs)))"
@@ -60,7 +87,13 @@ READ = "inputs = layer(inputs)\n        statistics.append((ops.mean(inputs), ops
 STATISTICS = Exam(
     name="activation_statistics",
     block="diagnostics",
-    probes=(reads_every_layer, reads_a_single_layer, reads_other_layers_too),
+    probes=(
+        reads_a_single_layer,
+        reads_layer_after_layer,
+        reads_dense_layers,
+        reads_without_training,
+        reads_and_changes_nothing,
+    ),
     mistakes=(
         Mistake(
             "variance",
@@ -126,6 +159,47 @@ STATISTICS = Exam(
             put="return np.array(statistics).T",
             says="Your array is transposed: a row for each layer, a column for each statistic.",
         ),
+        Mistake(
+            "not-handed-on",
+            find=READ,
+            put="outputs = layer(inputs)\n"
+            "        statistics.append((ops.mean(outputs), ops.std(outputs)))",
+            says="You give every layer the model's inputs. Each one gets the output of the one before: "
+            "`inputs = layer(inputs)`.",
+        ),
+        Mistake(
+            "return-in-the-loop",
+            find="\n    return np.array(statistics)",
+            put="\n        return np.array(statistics)",
+            says="You return inside the loop, after the first layer. Move `return` out of it.",
+        ),
+        Mistake(
+            "axis-0",
+            find="(ops.mean(inputs), ops.std(inputs))",
+            put="(ops.mean(inputs, axis=0), ops.std(inputs, axis=0))",
+            says="With `axis=0` you get a number for each unit. Leave it away: one mean and one "
+            "standard deviation over all numbers of the layer.",
+        ),
+        Mistake(
+            "axis-1",
+            find="(ops.mean(inputs), ops.std(inputs))",
+            put="(ops.mean(inputs, axis=-1), ops.std(inputs, axis=-1))",
+            says="With an `axis` you get a number for each example. Leave it away: one mean and one "
+            "standard deviation over all numbers of the layer.",
+        ),
+        Mistake(
+            "training",
+            find="layer(inputs)",
+            put="layer(inputs, training=True)",
+            says="You run the layers with `training=True`: dropout drops and batch normalization takes "
+            "the batch's statistics. Leave it away.",
+        ),
+        Mistake(
+            "list",
+            find="return np.array(statistics)",
+            put="return statistics",
+            says="You return a list. Wrap it in `np.array(…)`: the lesson takes columns out of it.",
+        ),
     ),
     hints=(
         "A `Sequential` model keeps its layers, in their order, in `model.layers`.",
@@ -157,8 +231,14 @@ def one_layer_by_hand(gradient_norms):
     logits = (inputs @ kernel + bias).astype("float64")
     probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     right = np.linalg.norm(inputs.T @ (probabilities - np.eye(4)[labels]) / 6)
-    received = gradient_norms(net, inputs, labels)
-    yield see("norms", received, [right], "one dense layer and a batch of 6")
+    given = "one dense layer and a batch of 6"
+    try:
+        received = gradient_norms(net, inputs, labels)
+    except Exception as error:
+        about = "a gradient that is None" if "None" in str(error) else "something else"
+        yield see("error", about, about, given)  # no fault by itself: it tells mistakes apart
+        raise
+    yield see("array of norms", received, [right], given)
 
 
 def one_number_for_each_kernel(gradient_norms):
@@ -168,7 +248,7 @@ def one_number_for_each_kernel(gradient_norms):
         labels = np.arange(8) % hidden[-1]
         right = _right_norms(net, inputs, labels)
         given = f"dense layers of {hidden} units and a batch of 8"
-        yield see("norms", gradient_norms(net, inputs, labels), right, given)
+        yield see("array of norms", gradient_norms(net, inputs, labels), right, given)
 
 
 def passes_over_layers_without_a_kernel(gradient_norms):
@@ -178,21 +258,25 @@ def passes_over_layers_without_a_kernel(gradient_norms):
     inputs, labels = normal(5, 3, seed=3), np.array([0, 1, 2, 1, 0])
     right = _right_norms(net, inputs, labels)
     given = "a dense layer, an activation layer and a dense layer, all without bias"
-    yield see("norms", gradient_norms(net, inputs, labels), right, given)
+    yield see("array of norms", gradient_norms(net, inputs, labels), right, given)
 
 
 def leaves_the_model_alone(gradient_norms):
-    """Measuring changes no weight."""
+    """Measuring changes no weight, and what comes back is an array."""
     net = _net(5, 4, 3)
-    before = [np.array(weight) for weight in net.weights]
-    gradient_norms(net, normal(4, 3), np.array([0, 1, 2, 0]))
-    moved = max(np.abs(np.array(w) - b).max() for w, b in zip(net.weights, before, strict=True))
-    yield see("largest change of a weight", moved, 0.0)
-    for weight, value in zip(net.weights, before, strict=True):
-        weight.assign(value)
+    before = net.get_weights()
+    received = gradient_norms(net, normal(4, 3), np.array([0, 1, 2, 0]))
+    yield see("largest change of a weight", _largest_change(net, before), 0.0)
+    yield see("result", _kind(received), "an array")
 
 
 NORM = "ops.norm(gradient)"
+TAPE = (
+    "with tf.GradientTape() as tape:\n"
+    "        losses = keras.losses.sparse_categorical_crossentropy(\n"
+    "            labels, model(inputs), from_logits=True\n"
+    "        )"
+)
 
 NORMS = Exam(
     name="gradient_norms",
@@ -271,6 +355,32 @@ NORMS = Exam(
             put="[ops.norm(g) / ops.norm(k) for g, k in zip(tape.gradient(loss, kernels), kernels)]",
             says="You divide each norm by that of the kernel. Return the gradient's own norm.",
         ),
+        Mistake(
+            "outside-the-tape",
+            find=TAPE,
+            put="outputs = model(inputs)\n    " + TAPE.replace("model(inputs)", "outputs"),
+            says="The tape saw nothing of the model, and its gradients are None. Call `model(inputs)` "
+            "inside the `with` block; `model.predict` leaves no trace there either.",
+        ),
+        Mistake(
+            "logits-first",
+            find="labels, model(inputs), from_logits",
+            put="model(inputs), labels, from_logits",
+            says="The loss takes the labels first, then the logits.",
+        ),
+        Mistake(
+            "every-layer-has-a-kernel",
+            find=' if hasattr(layer, "kernel")]',
+            put="]",
+            says="Not every layer has a kernel: pass over those without one, as "
+            '`hasattr(layer, "kernel")` tells.',
+        ),
+        Mistake(
+            "list",
+            find=f"np.array([{NORM} for gradient in tape.gradient(loss, kernels)])",
+            put=f"[{NORM} for gradient in tape.gradient(loss, kernels)]",
+            says="You return a list. Wrap it in `np.array(…)`.",
+        ),
     ),
     hints=(
         "Three steps: which variables, the loss under a tape, a norm for each gradient.",
@@ -305,8 +415,16 @@ def makes_up_for_relu(initial_scale):
 
 def refuses_other_activations(initial_scale):
     """Other names are refused with a ValueError that says which are known and which one came."""
-    call = outcome(lambda: initial_scale(64, "sigmoid"))
-    yield see("call", call, "ValueError", "activation='sigmoid'")
+    for name in ("sigmoid", "leaky_relu", "tan", ""):
+        given = f"activation={name!r}"
+        returned = []
+        call = outcome(lambda name=name, to=returned: to.append(initial_scale(64, name)))
+        yield see("call", call, "ValueError", given)
+        for result in returned:  # where nothing was raised
+            is_error = isinstance(result, Exception)
+            yield see(
+                "result", "an error" if is_error else result, "an error that is raised", given
+            )
     try:
         initial_scale(64, "sigmoid")
     except Exception as error:
@@ -314,6 +432,7 @@ def refuses_other_activations(initial_scale):
         yield see("list of what the message lacks", lacks, [], "activation='sigmoid'")
 
 
+GAINS = 'gains = {"linear": 1.0, "tanh": 1.0, "relu": 2.0}\n    if activation not in gains:'
 SCALE = "np.sqrt(gains[activation] / fan_in)"
 
 INITIAL_SCALE = Exam(
@@ -373,11 +492,62 @@ INITIAL_SCALE = Exam(
             says="You multiply by `fan_in`. Divide: the more inputs a unit has, the smaller its weights.",
         ),
         Mistake(
+            "root-of-the-gain-only",
+            find=SCALE,
+            put="np.sqrt(gains[activation]) / fan_in",
+            says="You take the root of the gain alone. `fan_in` belongs under the root too: the root "
+            "of a variance is asked for.",
+        ),
+        Mistake(
+            "gain-of-a-half",
+            find='"relu": 2.0',
+            put='"relu": 0.5',
+            says="You halve the variance for ReLU. ReLU halves the signal's mean square; twice the "
+            "variance makes up for it.",
+        ),
+        Mistake(
+            "always-true",
+            find=GAINS,
+            put="gains = {activation: 1.0}\n    if False:",
+            says='You return sqrt(1 / fan_in) for every name. `activation == "linear" or "tanh"` is '
+            'always true: write `activation in ("linear", "tanh")`.',
+        ),
+        Mistake(
+            "substring",
+            find=GAINS,
+            put='gains = {"linear": 1.0, "tanh": 1.0, "tan": 1.0, "": 1.0, "relu": 2.0}\n'
+            "    if activation not in gains:",
+            says='You look for the name in a text, and `in` finds parts of words there: "tan" and an '
+            "empty name are taken for known. Look in a tuple or a dictionary.",
+        ),
+        Mistake(
+            "one-name-refused",
+            find="if activation not in gains:",
+            put='gains.setdefault(activation, 1.0)\n    if activation == "sigmoid":',
+            says="You refuse one name and take all others for linear. Refuse every name that is not "
+            "known.",
+        ),
+        Mistake(
+            "error-returned",
+            find="raise ValueError(",
+            put="return ValueError(",
+            says="You return the error, and the caller goes on with it as if it were a number. Write "
+            "`raise`.",
+        ),
+        Mistake(
+            "error-printed",
+            find="raise ValueError(",
+            put="return print(",
+            says="For an unknown name your function prints at most and returns None. Write `raise "
+            "ValueError(…)`: an error that is only printed stops nobody.",
+        ),
+        Mistake(
             "unknown-taken-for-linear",
             find="if activation not in gains:",
             put="gains.setdefault(activation, 1.0)\n    if False:",
             says="You take every other activation for a linear one. Raise a ValueError instead: a "
-            "misspelt name would go unnoticed.",
+            'misspelt name would go unnoticed. (`activation == "linear" or "tanh"` is always true; '
+            '`activation in ("linear", "tanh")` asks for both.)',
         ),
         Mistake(
             "key-error",

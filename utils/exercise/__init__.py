@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from utils import progress, sources
-from utils.exams import Report, exam, examine
-from utils.exams._examine import SECONDS
+from utils.exams import SECONDS, Report, exam, examine
 
 from ._card import show
 
@@ -37,7 +36,9 @@ def check(candidate: Any, *, strict: bool = False, seconds: float = SECONDS) -> 
             f"Run the cell with your `{name}` again, then this one.",
         )
         return
-    report = _examined(name, candidate, seconds)
+    report = examine(name, candidate, seconds)
+    global _last
+    _last = candidate, report
     progress.record(
         "checked", name, passed=report.passed, attempted=report.attempted, mistake=report.mistake
     )
@@ -67,6 +68,7 @@ def finish(candidate: Any) -> Any:
         file = progress.directory() / f"{name}.py"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
+        sources.load(file, name)
     except (sources.SourceError, OSError) as error:
         show("note", f"{name}: used here, but not kept for later lessons.\n{error}")
     else:
@@ -144,20 +146,16 @@ def predict(
         guess: one of them, or None for no guess; the lesson goes on either way.
         confidence: how sure you are, from 0 to 1.
     """
-    if guess is not None and guess not in choices:
-        near = difflib.get_close_matches(str(guess), choices, n=1)
-        also = f" Did you mean {near[0]!r}?" if near else ""
-        raise ValueError(
-            f"`guess` must be one of {list(choices)}. Received: guess={guess!r}.{also}"
-        )
-    if confidence is not None and not 0 <= confidence <= 1:
-        raise ValueError(f"`confidence` must be from 0 to 1. Received: confidence={confidence!r}.")
-    _asked[name] = {"choices": list(choices), "guess": guess}
+    problem = _problem_with(choices, guess, confidence)
+    _asked[name] = {"choices": list(choices), "guess": None if problem else guess}
+    if problem:
+        show("wrong", f"{problem}\nNothing is written down yet: mend it and run the cell again.")
+        return
     options = "\n".join(f"    {'▸' if choice == guess else ' '} {choice}" for choice in choices)
     if guess is None:
         show(
             "open",
-            f"{question}\n{options}\nType one of them behind `guess=` and run the cell again.",
+            f"{question}\n{options}\nType one of them, in quotes, behind `guess=` and run the cell again.",
         )
         return
     progress.record("predicted", name, guess=guess, choices=list(choices), confidence=confidence)
@@ -166,42 +164,55 @@ def predict(
 
 def reveal(name: str, answer: str) -> None:
     """Compare the guess made in `predict(name, …)` with the answer that the experiment gave."""
-    if name not in _asked:
-        raise ValueError(
-            f"No prediction called {name!r} here. Run the cell with `predict({name!r}, …)`."
-        )
-    choices, guess = _asked[name]["choices"], _asked[name]["guess"]
+    asked = _asked.get(name, {"choices": [answer], "guess": None})  # its cell may not have been run
+    choices, guess = asked["choices"], asked["guess"]
     if answer not in choices:
         raise ValueError(
             f"`answer` must be one of the choices {choices}. Received: answer={answer!r}."
         )
+    is_first = not progress.events("revealed", name)
+    progress.record("revealed", name, answer=answer, right=guess and guess == answer)
     if guess is None:
         show("note", f"Measured: {answer}.")
-        return
-    progress.record("revealed", name, answer=answer, right=guess == answer)
-    if guess == answer:
+    elif not is_first:
+        show("note", f"Measured: {answer}. You had seen it before: only an earlier guess counts.")
+    elif guess == answer:
         show("right", f"Measured: {answer}. As you predicted.")
     else:
         show("wrong", f"Measured: {answer}. You predicted: {guess}. What did you not expect?")
 
 
-_last: tuple[Any, Report] | None = None
+def _problem_with(choices: Sequence[str], guess: Any, confidence: Any) -> str:
+    """What is wrong with a guess, in a sentence; empty where nothing is."""
+    if guess is not None and guess not in choices:
+        near = difflib.get_close_matches(str(guess), choices, n=1)
+        also = f" Did you mean {near[0]!r}?" if near else ""
+        return f"`guess` must be one of {list(choices)}. Received: guess={guess!r}.{also}"
+    is_number = isinstance(confidence, int | float)
+    if confidence is not None and not (is_number and 0 <= confidence <= 1):
+        return f"`confidence` must be a number from 0 to 1. Received: confidence={confidence!r}."
+    return ""
 
 
-def _examined(name: str, candidate: Any, seconds: float = SECONDS) -> Report:
-    """The report of an exam; that of the last answer is remembered, for `finish` after `check`."""
+_last: tuple[Any, Report] | None = None  # what `check` found, for the `finish` that follows it
+
+
+def _examined(name: str, candidate: Any) -> Report:
+    """The report on an answer: that of a `check` before, once, since what it uses may change."""
     global _last
-    if _last is None or _last[0] is not candidate:
-        _last = candidate, examine(name, candidate, seconds)
-    return _last[1]
+    known, _last = _last, None
+    return known[1] if known and known[0] is candidate else examine(name, candidate)
 
 
 def _name_of(exercise: Any, asked_by: str) -> str:
     """The name of the exercise that is meant by a class, a function or, for `hint`, a name."""
     if isinstance(exercise, str) and asked_by in ("hint", "solution"):
         return exam(exercise).name
-    if isinstance(exercise, type) or inspect.isfunction(exercise):
-        return exam(exercise.__name__).name
+    written = inspect.unwrap(getattr(exercise, "python_function", exercise))  # under tf.function
+    if getattr(written, "__name__", "") == "<lambda>":
+        raise TypeError(f"A lambda has no name to {asked_by} it by. Write it with `def`.")
+    if isinstance(written, type) or inspect.isfunction(written):
+        return exam(written.__name__).name
     name = exercise if isinstance(exercise, str) else type(exercise).__name__
     raise TypeError(
         f"`{asked_by}` takes the class or function itself. Received: {type(exercise).__name__}. "
