@@ -10,7 +10,8 @@ import nbformat
 import pytest
 
 from utils import build
-from utils.lessons import FORMAT
+from utils.build import ROOT
+from utils.lessons import FORMAT, parts, read_lessons
 
 SOURCE = '''\
 # %% [markdown]
@@ -618,3 +619,17 @@ def test_broken_source_stops_only_what_it_goes_into(built, capsys):
     assert built.block.read_bytes() == block
     assert not (built.root / "lessons/02_broken.ipynb").exists()
     assert "solutions/02_broken.py, cell 2 (start--2): `x =`" in capsys.readouterr().out
+
+
+# The course itself
+
+
+@pytest.mark.parametrize("lesson", read_lessons(ROOT), ids=lambda lesson: lesson.path.stem)
+def test_blank_lesson_shows_no_line_of_a_solution(lesson):
+    blank = nbformat.read(ROOT / "lessons" / f"{lesson.path.stem}.ipynb", as_version=4)
+    shown = {line.strip() for cell in blank.cells for line in cell.source.splitlines()}
+    for _, cell in lesson.code():
+        answers = {line.strip() for line, part in parts(cell.source) if part == "answer"}
+        told = {line for line in answers & shown if len(line) > 35}  # shorter ones are idioms
+        assert not told, f"{cell.id}: {told}"
+    assert all(not cell.get("outputs") for cell in blank.cells)

@@ -1,4 +1,4 @@
-# Made from the sources named below by `python3 course.py build`, checksum b2f7a6a3b2e278e8
+# Made from the sources named below by `python3 course.py build`, checksum 5dd55ec1e205cf78
 """The blocks of the course in `normalization`, as its lessons solve them.
 
 moments: solutions/03_batch_normalization_training.py
@@ -86,13 +86,13 @@ def batch_normalization_gradients(inputs, gamma, output_gradient, epsilon=1e-3):
 
 
 class DetachedBatchNormalization(BatchNormalizationTrainingOnly):
-    """Batch normalization as a colleague wrote it: every output is right to the last bit."""
+    """Batch normalization as a colleague wrote it: every output is right."""
 
     def call(self, inputs, training=None):
-        axes = tuple(range(len(inputs.shape) - 1))
-        mean, variance = moments(ops.stop_gradient(inputs), axes)
-        normalized = (inputs - mean) / ops.sqrt(variance + self.epsilon)
-        return self.gamma * normalized + self.beta
+        mean, variance = ops.moments(ops.stop_gradient(inputs), axes=[*range(inputs.ndim - 1)])
+        return ops.batch_normalization(
+            inputs, mean, variance, axis=-1, offset=self.beta, scale=self.gamma, epsilon=self.epsilon
+        )
 
 
 def gradient_flows_through_statistics(layer_class):
