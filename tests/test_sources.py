@@ -314,3 +314,17 @@ def test_sources_work_in_a_real_kernel() -> None:
         "RATE = 0.5\n\n\nclass A:\n    pass\n\n\n"
         "class A(A):\n    def f(self):\n        return RATE\n\n"
     )
+
+
+def test_standalone_takes_one_text_that_was_kept_in_two_files() -> None:
+    """A helper recalled by itself, and once more beside a base class that uses it."""
+    helper = "def double(x):\n    return 2 * x\n"
+    base = helper + "\n\nclass Base:\n    def call(self, x):\n        return double(x)\n"
+    namespace = {"__name__": "__main__"}
+    namespace |= {"double": load(helper, "double"), "Base": load(base, "Base")}
+    text = "class Derived(Base):\n    def call(self, x):\n        return double(super().call(x))\n"
+    linecache.cache["<derived>"] = (len(text), None, text.splitlines(keepends=True), "<derived>")
+    exec(compile(text, "<derived>", "exec"), namespace)
+    kept = standalone(namespace["Derived"])
+    assert kept.count("def double") == 1
+    assert load(kept, "Derived")().call(1) == 4
