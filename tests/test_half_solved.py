@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from nbclient import NotebookClient
 from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_notebook
 
 from utils.build import ROOT, make_notebook
 from utils.exams import Mistake, exam
@@ -45,18 +46,37 @@ def shown(notebook: NotebookNode) -> Iterator[str]:
             yield output.get("text") or output.get("data", {}).get("text/plain", "")
 
 
+def execute(notebook: NotebookNode, record: Path, **options: bool) -> str:
+    """Run a notebook in the folder of the lessons; everything that it shows."""
+    resources = {"metadata": {"path": str(ROOT / "lessons")}}
+    client = NotebookClient(
+        notebook, kernel_name="python3", timeout=300, resources=resources, **options
+    )
+    client.execute(env=os.environ | {"COURSE_RECORD": str(record)})
+    return "\n".join(shown(notebook))
+
+
+def test_check_after_a_cell_with_an_error_says_which_version_it_looked_at(tmp_path: Path) -> None:
+    first = (
+        "from utils.exercise import check\ndef moments(inputs, axes):\n    return inputs, inputs"
+    )
+    cells = [
+        f"import sys\nsys.path.insert(0, {str(ROOT)!r})\n{first}",
+        "check(moments)",
+        "def moments(inputs, axes)\n    return inputs, inputs",  # no colon
+        "check(moments)",
+    ]
+    notebook = new_notebook(cells=[new_code_cell(cell) for cell in cells])
+    text = execute(notebook, tmp_path, allow_errors=True)
+    _, before, after = text.split("✗")
+    assert "of an earlier run" not in before and "of an earlier run" in after, text
+
+
 @pytest.mark.parametrize("lesson", read_lessons(ROOT), ids=lambda lesson: lesson.path.stem)
 def test_half_solved_lesson_runs_to_its_end(lesson: Lesson, tmp_path: Path) -> None:
     shift = int(lesson.path.name[:2])
     notebook, verdicts = half_solved(lesson, shift)
-    client = NotebookClient(
-        notebook,
-        kernel_name="python3",
-        timeout=300,
-        resources={"metadata": {"path": str(ROOT / "lessons")}},
-    )
-    client.execute(env=os.environ | {"COURSE_RECORD": str(tmp_path)})
-    text = "\n".join(shown(notebook))
+    text = execute(notebook, tmp_path)
     for name, verdict in verdicts.items():
         assert verdict in text, f"{name}: expected {verdict!r} in\n{text}"
         is_kept = (tmp_path / f"{name}.py").exists()

@@ -5,8 +5,11 @@ Nothing here is about any one block: what is asked of an answer stands in `utils
 
 import difflib
 import inspect
+import re
 from collections.abc import Sequence
 from typing import Any
+
+from IPython import get_ipython
 
 from utils import progress, sources
 from utils.exams import SECONDS, Report, exam, examine
@@ -14,6 +17,12 @@ from utils.exams import SECONDS, Report, exam, examine
 from ._card import show
 
 __all__ = ["WrongAnswer", "check", "finish", "hint", "predict", "recall", "reveal", "solution"]
+
+
+OLDER_VERSION = (
+    "\nThis is your `{0}` of an earlier run: the newest cell that defines it ended in an error. "
+    "Mend that cell and run it again."
+)
 
 
 class WrongAnswer(AssertionError):
@@ -42,7 +51,8 @@ def check(candidate: Any, *, strict: bool = False, seconds: float = SECONDS) -> 
     progress.record(
         "checked", name, passed=report.passed, attempted=report.attempted, mistake=report.mistake
     )
-    show("right" if report.passed else "wrong" if report.attempted else "open", report.message)
+    kind = "right" if report.passed else "wrong" if report.attempted else "open"
+    show(kind, report.message + (OLDER_VERSION.format(name) if _is_outdated(candidate) else ""))
     if strict and not report.passed:
         raise WrongAnswer(report.message)
 
@@ -192,6 +202,17 @@ def _problem_with(choices: Sequence[str], guess: Any, confidence: Any) -> str:
     if confidence is not None and not (is_number and 0 <= confidence <= 1):
         return f"`confidence` must be a number from 0 to 1. Received: confidence={confidence!r}."
     return ""
+
+
+def _is_outdated(candidate: Any) -> bool:
+    """Whether a newer cell of the notebook defines an answer anew, and did not run to its end."""
+    cells = getattr(get_ipython(), "user_ns", {}).get("In", [])  # none outside of a notebook
+    definition = re.compile(rf"^(class|def) {candidate.__name__}\b", re.MULTILINE)
+    newest = next((cell for cell in reversed(cells) if definition.search(cell)), None)
+    try:
+        return newest is not None and sources.source_of(candidate).strip() not in newest
+    except sources.SourceError:
+        return False
 
 
 _last: tuple[Any, Report] | None = None  # what `check` found, for the `finish` that follows it
