@@ -716,7 +716,7 @@ def convicts_the_detached_layer(convicts):
 
 
 def convicts_half_detached_layers(convicts):
-    """So is a layer that detaches the mean alone, or the variance alone."""
+    """A layer that detaches the mean alone, or the variance alone, is found out too."""
     yield see(
         "verdict", bool(convicts(_DetachedMean)), False, "a layer that detaches the mean only"
     )
