@@ -81,7 +81,7 @@ plots.show(alt="Moving mean over 300 steps: momentum 0.9 arrives early, 0.99 lat
 start_left = 0.99**10
 answers = ["next to nothing", "about half", "about nine tenths"]
 reveal("04-start", answers[np.digitize(start_left, [0.1, 0.8])])
-print(f"start left after 10 steps: {start_left:.2f}")
+print(f"start left after 10 steps: {start_left:.2f}, after 80: {0.99**80:.2f}")
 
 # %% [markdown]
 # After $k$ steps $\text{momentum}^k$ of the start is left. A long memory is steady (the noise of
@@ -213,8 +213,8 @@ plots.table({"epoch": [1, 3, 8]} | columns)
 
 # %% [markdown]
 # The weights are as good as the upper curves say; the lowest reads them through statistics that
-# are still partly their start, 0 and 1. Eight epochs, 80 steps, are not enough for it: 0.99 to the
-# power of 80 is 0.45. (After one epoch a test curve lies *above* training, which is averaged over
+# are still partly their start, 0 and 1. Eight epochs are not enough for it: the line printed before
+# exercise 4.2 says how much of the start is left after 80 steps. (After one epoch a test curve lies *above* training, which is averaged over
 # the epoch, early steps included, and over other images.) A learner who sees the lowest curve
 # suspects overfitting and reaches for dropout. Count your steps first: with $k$ steps behind you,
 # $\text{momentum}^k$ should be small.

@@ -74,7 +74,7 @@ def snapshot(value: Any) -> Any:
     Numbers, tensors and variables become a NumPy array; None, text, booleans, and lists and
     dictionaries of such stay as they are; anything else becomes `Opaque`.
     """
-    if value is None or type(value) in (str, bool, Opaque):
+    if value is None or type(value) in (str, bool):
         return value
     if type(value) is bool_:
         return bool(value)

@@ -287,15 +287,28 @@ BATCH_AXIS = (
     "You read the number of features from the first axis of `input_shape`. That is the batch; the "
     "features are the last axis."
 )
-SHAPE_IS_A_TUPLE = (
-    "You give a number for the bias's shape. A shape is a tuple, and a tuple of one is written with a "
-    "comma: `(self.units,)`."
+IN_EITHER_BUILD = (  # the line stands in both classes
+    Mistake(
+        "bias-shape-number",
+        find="shape=(self.units,)",
+        put="shape=self.units",
+        says="You give a number for the bias's shape. A shape is a tuple, and a tuple of one is "
+        "written with a comma: `(self.units,)`.",
+    ),
+    Mistake(
+        "bias-of-two-axes",
+        find="shape=(self.units,)",
+        put="shape=(1, self.units)",
+        says="Your bias is a matrix of one row. It is a vector: its shape is `(self.units,)`.",
+    ),
+    Mistake(
+        "weight-not-kept",
+        find="self.kernel = self.add_weight(",
+        put="kernel = self.add_weight(",
+        says="`call` does not find a weight that `build` makes. Keep it on the layer, under the same name in "
+        "both: `self.kernel = self.add_weight(…)`.",
+    ),
 )
-NOT_KEPT = (
-    "`call` does not find a weight that `build` makes. Keep it on the layer, under the same name in "
-    "both: `self.kernel = self.add_weight(…)`."
-)
-BIAS_OF_TWO_AXES = "Your bias is a matrix of one row. It is a vector: its shape is `(self.units,)`."
 TRANSPOSED = (
     "Your kernel is transposed: (units, features). Keras keeps a row for each feature and a column "
     "for each unit: (features, units)."
@@ -403,24 +416,7 @@ FORWARD = Exam(
             says="You multiply the kernel by the inputs. The inputs come first: (batch, features) @ "
             "(features, units).",
         ),
-        Mistake(
-            "bias-shape-number",
-            find="shape=(self.units,)",
-            put="shape=self.units",
-            says=SHAPE_IS_A_TUPLE,
-        ),
-        Mistake(
-            "bias-of-two-axes",
-            find="shape=(self.units,)",
-            put="shape=(1, self.units)",
-            says=BIAS_OF_TWO_AXES,
-        ),
-        Mistake(
-            "weight-not-kept",
-            find="self.kernel = self.add_weight(",
-            put="kernel = self.add_weight(",
-            says=NOT_KEPT,
-        ),
+        *IN_EITHER_BUILD,
         Mistake(
             "relu-added",
             find="ops.matmul(inputs, self.kernel) + self.bias",
@@ -581,24 +577,7 @@ DENSE = Exam(
             put="return ops.relu(outputs)",
             says="You apply ReLU whatever `activation` is. Apply `self.activation`.",
         ),
-        Mistake(
-            "bias-shape-number",
-            find="shape=(self.units,)",
-            put="shape=self.units",
-            says=SHAPE_IS_A_TUPLE,
-        ),
-        Mistake(
-            "bias-of-two-axes",
-            find="shape=(self.units,)",
-            put="shape=(1, self.units)",
-            says=BIAS_OF_TWO_AXES,
-        ),
-        Mistake(
-            "weight-not-kept",
-            find="self.kernel = self.add_weight(",
-            put="kernel = self.add_weight(",
-            says=NOT_KEPT,
-        ),
+        *IN_EITHER_BUILD,
         Mistake(
             "bias-not-kept",
             find="            self.bias = self.add_weight(",

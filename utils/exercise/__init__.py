@@ -181,12 +181,13 @@ def reveal(name: str, answer: str) -> None:
             f"`answer` must be one of the choices {choices}. Received: answer={answer!r}."
         )
     is_first = not progress.events("revealed", name)
-    progress.record("revealed", name, answer=answer, right=guess and guess == answer)
+    right = None if guess is None else guess == answer
+    progress.record("revealed", name, answer=answer, right=right)
     if guess is None:
         show("note", f"Measured: {answer}.")
     elif not is_first:
         show("note", f"Measured: {answer}. You had seen it before: only an earlier guess counts.")
-    elif guess == answer:
+    elif right:
         show("right", f"Measured: {answer}. As you predicted.")
     else:
         show("wrong", f"Measured: {answer}. You predicted: {guess}. What did you not expect?")
