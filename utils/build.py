@@ -76,7 +76,8 @@ import numpy as np
 from keras import ops
 from utils import datasets, gradients, plots
 from utils.exercise import check, finish, hint, predict, recall, reveal, solution
-from utils.keras_exam import keras_exam"""
+from utils.keras_exam import keras_exam, keras_exams
+from utils.sweep import sweep"""
 
 SETUP_RAISE = """\
     raise FileNotFoundError(f"No course.py in or above {here}: open the notebook in the course")"""
@@ -88,8 +89,9 @@ SETUP_CLONE = """\
         subprocess.run(["git", "clone", "--quiet", "--depth=1", "REPOSITORY", root], check=True)"""
 
 SETUP_SOLVED = """
-from utils import progress
-progress.pause()  # a solved notebook leaves your own record alone"""
+from utils import progress, status
+progress.pause()  # a solved notebook leaves your own record alone,
+status.silence()  # and keeps no trace of what was under way"""
 
 
 def main(argv: list[str] | None = None, root: Path = ROOT) -> int:

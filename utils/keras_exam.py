@@ -19,9 +19,11 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import threading
 import time
 import traceback
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -29,6 +31,7 @@ from typing import Any, TextIO
 import pytest
 
 from utils.sources import SourceError, innermost_line, load, standalone
+from utils.status import status_line
 
 ROOT = Path(__file__).resolve().parents[1]
 TIME_LIMIT = 60.0  # seconds, for the whole exam
@@ -168,12 +171,35 @@ def keras_exam(
         problem = f"Expected a class. Received: an object of type {kind}."
         return KerasReport(getattr(candidate, "__name__", kind), problem=problem)
     try:
-        text = standalone(candidate)
+        with _READING:
+            text = standalone(candidate)
     except SourceError as error:
         return KerasReport(candidate.__name__, problem=str(error))
     words = (without,) if isinstance(without, str) else tuple(without)
-    progress = _progress_display() if show_progress else _show_nothing
+    progress = status_line(show_progress)
     return _examine(text, candidate.__name__, tests_of, words, progress, time_limit)
+
+
+def keras_exams(
+    candidates: Sequence[type], *, tests_of: Sequence[str | None] = (), **options: Any
+) -> list[KerasReport]:
+    """Run Keras's own unit tests on several classes, two at a time.
+
+    Args:
+        candidates: classes, as `keras_exam` takes them.
+        tests_of: for each of them a Keras class whose tests it is asked, or None for the one of the
+            same name. Default: None for all.
+        options: what `keras_exam` takes besides.
+    """
+
+    def ask(candidate: type, of: str | None) -> KerasReport:
+        return keras_exam(candidate, tests_of=of, **{"show_progress": False, **options})
+
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        return list(pool.map(ask, candidates, tests_of or [None] * len(candidates)))
+
+
+_READING = threading.Lock()  # Python 3.11 parses code for one thread at a time
 
 
 # The process that asks
@@ -283,23 +309,6 @@ class _Results:
                 message = f"{reason} while this test ran" if is_first else "not reached"
             tests.append(KerasTest(test["name"], test["arguments"], outcome, message))
         return KerasReport(name, tuple(tests))
-
-
-def _progress_display() -> Callable[[str], None]:
-    """Return what shows a line of text, each in place of the one before."""
-    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-    if hasattr(shell, "kernel"):
-        from IPython.display import display
-
-        handle = display({"text/plain": ""}, raw=True, display_id=True)
-        return lambda text: handle.update({"text/plain": text}, raw=True)
-    if sys.stderr.isatty():
-        return lambda text: print(f"\r{text:30}\r{text}", end="", file=sys.stderr, flush=True)
-    return _show_nothing
-
-
-def _show_nothing(text: str) -> None:
-    pass
 
 
 # The process that is asked
@@ -603,9 +612,7 @@ def main(arguments: list[str] | None = None) -> int:
         report = KerasReport(options.name, problem=f"{options.file} cannot be read: {error}.")
     else:
         without = tuple(options.without)
-        report = _examine(
-            text, options.name, options.tests_of, without, _progress_display(), TIME_LIMIT
-        )
+        report = _examine(text, options.name, options.tests_of, without, status_line(), TIME_LIMIT)
     print(report)
     return 0 if report.passed else 1
 

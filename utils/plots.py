@@ -395,7 +395,8 @@ def table(columns: Mapping[str, Sequence[Any]], decimals: int = 2) -> Table:
 
     Args:
         columns: heading -> cells. A float is shown with `decimals` decimals, an array of seeds as
-            mean ± standard deviation, anything else as it is.
+            mean ± standard deviation, anything else as it is. NaN reads "diverged", infinity
+            "never"; of several seeds, in how many of them.
         decimals: int. Decimals of the numbers: few enough to be stable.
     """
     lengths = {name: len(cells) for name, cells in columns.items()}
@@ -404,6 +405,8 @@ def table(columns: Mapping[str, Sequence[Any]], decimals: int = 2) -> Table:
 
     def text(cell: Any) -> str:
         if np.ndim(cell) == 1:
+            if lost := [each for each in np.asarray(cell) if not np.isfinite(each)]:
+                return f"{_number(lost[0], decimals)} in {len(lost)} of {len(cell)}"
             return f"{_number(np.mean(cell), decimals)} ± {_number(np.std(cell), decimals)}"
         return _number(cell, decimals) if isinstance(cell, (float, np.floating)) else str(cell)
 
@@ -432,4 +435,6 @@ def _looks(names: Iterable[str]) -> list[dict[str, str]]:
 
 def _number(value: float, decimals: int) -> str:
     """Write a number with a fixed number of decimals, and zero without a sign."""
+    if not np.isfinite(value):
+        return "diverged" if np.isnan(value) else "never"
     return f"{round(float(value), decimals) + 0.0:.{decimals}f}"
