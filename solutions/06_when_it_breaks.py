@@ -531,15 +531,19 @@ class BatchNormalizationWithRenorm(BatchNormalization):
         # TODO: The correction, by what earlier batches have left; then remember this one.
         r, d = self.correction(mean, stddev)
         self.remember(mean, stddev)
-        # TODO: Normalize by the batch, and correct.
+        # TODO: Normalize by the batch, correct, then scale and shift.
         outputs = (inputs - mean) / stddev * r + d
+        return self.scale_and_shift(outputs)
         ### END SOLUTION
-        axes = feature_axes(self.axis, len(inputs.shape))
+
+    def scale_and_shift(self, normalized):
+        """The outputs: `gamma * normalized + beta`."""
+        axes = feature_axes(self.axis, len(normalized.shape))
         if self.scale:
-            outputs = outputs * align(self.gamma, axes, inputs)
+            normalized = normalized * align(self.gamma, axes, normalized)
         if self.center:
-            outputs = outputs + align(self.beta, axes, inputs)
-        return ops.cast(outputs, self.compute_dtype)
+            normalized = normalized + align(self.beta, axes, normalized)
+        return ops.cast(normalized, self.compute_dtype)
 
     def get_config(self):
         return {

@@ -1,4 +1,4 @@
-# Made from the sources named below by `python3 course.py build`, checksum 41ca23647a233533
+# Made from the sources named below by `python3 course.py build`, checksum 5639511802913a0e
 """The blocks of the course in `normalization`, as its lessons solve them.
 
 moments: solutions/03_batch_normalization_training.py
@@ -633,12 +633,16 @@ class BatchNormalizationWithRenorm(BatchNormalization):
         r, d = self.correction(mean, stddev)
         self.remember(mean, stddev)
         outputs = (inputs - mean) / stddev * r + d
-        axes = feature_axes(self.axis, len(inputs.shape))
+        return self.scale_and_shift(outputs)
+
+    def scale_and_shift(self, normalized):
+        """The outputs: `gamma * normalized + beta`."""
+        axes = feature_axes(self.axis, len(normalized.shape))
         if self.scale:
-            outputs = outputs * align(self.gamma, axes, inputs)
+            normalized = normalized * align(self.gamma, axes, normalized)
         if self.center:
-            outputs = outputs + align(self.beta, axes, inputs)
-        return ops.cast(outputs, self.compute_dtype)
+            normalized = normalized + align(self.beta, axes, normalized)
+        return ops.cast(normalized, self.compute_dtype)
 
     def get_config(self):
         return {
