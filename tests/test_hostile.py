@@ -10,7 +10,7 @@ import pytest
 
 from tests.written import written
 from utils import progress
-from utils.exams import examine
+from utils.exams import examine, exams
 from utils.exercise import check, predict, reveal
 from utils.exercise._card import Card
 from utils.quiet import tensorflow as tf
@@ -149,6 +149,11 @@ def test_answer_that_needs_longer_is_given_time() -> None:
     )
     assert "seconds=30" in examine("moments", patient).message
     assert examine("moments", patient, seconds=30).passed
+
+
+def test_right_answer_on_a_slow_machine_is_given_the_time_its_reference_takes():
+    reference = exams()["LayerNormalization"].reference
+    assert examine("LayerNormalization", reference, seconds=0.02).passed
 
 
 def test_answer_that_changes_its_arrays_is_told() -> None:
