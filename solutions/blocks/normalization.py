@@ -1,4 +1,4 @@
-# Made from the sources named below by `python3 course.py build`, checksum 5639511802913a0e
+# Made from the sources named below by `python3 course.py build`, checksum 6990af9b703b8e2c
 """The blocks of the course in `normalization`, as its lessons solve them.
 
 moments: solutions/03_batch_normalization_training.py
@@ -678,15 +678,16 @@ class ConditionalBatchNormalization(keras.Layer):
 
         def start_at(value):  # a map of the context that starts as this constant
             return keras.layers.Dense(
-                features, kernel_initializer="zeros", bias_initializer=value, dtype=self.dtype_policy
+                features, kernel_initializer="zeros",
+                bias_initializer=keras.initializers.Constant(value), dtype=self.dtype_policy,
             )
 
         self.normalization = BatchNormalization(
             momentum=self.momentum, epsilon=self.epsilon, center=False, scale=False,
             dtype=self.dtype_policy,
         )
-        self.gamma = start_at("ones")
-        self.beta = start_at("zeros")
+        self.gamma = start_at(1.0)
+        self.beta = start_at(0.0)
         self.normalization.build(inputs_shape)
         self.gamma.build(context_shape)
         self.beta.build(context_shape)

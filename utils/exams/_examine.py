@@ -1,6 +1,7 @@
 """Holds an answer to its exam, and finds which known mistake it contains."""
 
 import functools
+import re
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
@@ -226,15 +227,24 @@ def _mistaken(exam: Exam, mistake: Mistake) -> Candidate:
 def _behaves_like(result: ProbeResult, exam: Exam, mistake: Mistake, place: int) -> bool:
     """Whether the probe at `place` sees of a known mistake what it saw of the answer."""
     answers = iter(result.observations)
-    kind = None
+    raised = None
     try:
         for seen in exam.probes[place](_mistaken(exam, mistake)):
             answer = next(answers, None)
             if answer is None or not alike(answer.received, seen.received, answer.tolerance):
                 return False
     except Exception as error:
-        kind = type(error).__name__
-    return next(answers, None) is None and kind == (result.error and result.error.kind)
+        raised = LearnerError.of(error)
+    return next(answers, None) is None and _cause(raised) == _cause(result.error)
+
+
+def _cause(error: LearnerError | None) -> tuple[str, list[str], set[str]] | None:
+    """What an exception is known by: its type, its first words, and the shapes that it mentions."""
+    if error is None:
+        return None
+    message = re.sub(r"{{.*?}}", "", error.message)  # where TensorFlow met it
+    shapes = re.findall(r"\[[\d,]+\]", message.replace(", ", ","))
+    return error.kind, re.findall(r"[A-Za-z]+", message)[:3], set(shapes)
 
 
 # --- In words ---------------------------------------------------------------------------------------

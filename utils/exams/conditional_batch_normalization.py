@@ -320,8 +320,8 @@ CONDITIONAL_BATCH_NORMALIZATION = Exam(
     mistakes=(
         Mistake(
             "gamma-starts-at-zero",
-            find='self.gamma = start_at("ones")',
-            put='self.gamma = start_at("zeros")',
+            find="self.gamma = start_at(1.0)",
+            put="self.gamma = start_at(0.0)",
             says="gamma starts at 0, so that a new layer gives 0 for all inputs. It starts at 1.",
         ),
         Mistake(
@@ -332,14 +332,14 @@ CONDITIONAL_BATCH_NORMALIZATION = Exam(
         ),
         Mistake(
             "beta-starts-at-one",
-            find='self.beta = start_at("zeros")',
-            put='self.beta = start_at("ones")',
+            find="self.beta = start_at(0.0)",
+            put="self.beta = start_at(1.0)",
             says="beta starts at 1. It starts at 0.",
         ),
         Mistake(
             "starts-swapped",
-            find='        self.gamma = start_at("ones")\n        self.beta = start_at("zeros")\n',
-            put='        self.gamma = start_at("zeros")\n        self.beta = start_at("ones")\n',
+            find="        self.gamma = start_at(1.0)\n        self.beta = start_at(0.0)\n",
+            put="        self.gamma = start_at(0.0)\n        self.beta = start_at(1.0)\n",
             says="gamma starts at 0 and beta at 1. It is the other way round.",
         ),
         Mistake(

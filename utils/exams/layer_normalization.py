@@ -1148,6 +1148,20 @@ GROUP_NORMALIZATION = Exam(
             "with the axis behind it.",
         ),
         Mistake(
+            "dimensions-dropped",
+            find=GROUP_MOMENTS,
+            put=f"ops.{GROUP_MOMENTS}",
+            says="The averaged axes are gone, and the statistics do not meet the groups they belong to. "
+            "Keep them as dimensions of size 1: keepdims=True.",
+        ),
+        Mistake(
+            "axes-of-the-text",
+            find=GROUP_MOMENTS,
+            put="moments(grouped, (1, 2, 4))",
+            says="You average over axes 1, 2 and 4: right for images with their channels last, the "
+            "example in the text. Other inputs have other axes: all but 0 and that of the groups.",
+        ),
+        Mistake(
             "rank-of-the-inputs",
             find="rank = len(grouped.shape)",
             put="rank = len(shape)",
