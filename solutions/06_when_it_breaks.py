@@ -274,15 +274,15 @@ class RMSNormalization(keras.Layer):
         self.axis, self.epsilon = axis, epsilon
 
     def build(self, input_shape):
-        axes = feature_axes(self.axis, len(input_shape))
-        shape = [input_shape[axis] for axis in axes]
+        rank = len(input_shape)
+        shape = [input_shape[axis] for axis in feature_axes(self.axis, rank)]
         self.scale = self.add_weight(shape=shape, initializer="ones", name="scale", autocast=False)
 
     def call(self, inputs):
         inputs = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
+        axes = feature_axes(self.axis, len(inputs.shape))
         ### BEGIN SOLUTION
         # TODO: The mean of the squares, for every example by itself.
-        axes = feature_axes(self.axis, len(inputs.shape))
         mean_square = ops.mean(ops.square(inputs), axes, keepdims=True)
         # TODO: Normalize by its root, and scale.
         normalized = inputs * ops.rsqrt(mean_square + self.epsilon)

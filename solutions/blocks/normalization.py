@@ -1,4 +1,4 @@
-# Made from the sources named below by `python3 course.py build`, checksum 6990af9b703b8e2c
+# Made from the sources named below by `python3 course.py build`, checksum dbb3ac25c35d67b3
 """The blocks of the course in `normalization`, as its lessons solve them.
 
 moments: solutions/03_batch_normalization_training.py
@@ -453,8 +453,8 @@ class RMSNormalization(keras.Layer):
         self.axis, self.epsilon = axis, epsilon
 
     def build(self, input_shape):
-        axes = feature_axes(self.axis, len(input_shape))
-        shape = [input_shape[axis] for axis in axes]
+        rank = len(input_shape)
+        shape = [input_shape[axis] for axis in feature_axes(self.axis, rank)]
         self.scale = self.add_weight(shape=shape, initializer="ones", name="scale", autocast=False)
 
     def call(self, inputs):

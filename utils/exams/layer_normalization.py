@@ -1048,8 +1048,8 @@ RMS_NORMALIZATION = Exam(
         ),
         Mistake(
             "scale-of-size-one",
-            find="shape = [input_shape[axis] for axis in axes]",
-            put="shape = [1 for axis in axes]",
+            find="shape = [input_shape[axis] for axis in feature_axes(self.axis, rank)]",
+            put="shape = [1 for axis in feature_axes(self.axis, rank)]",
             says="`scale` is a single number. It has one number for each position that is normalized.",
         ),
         Mistake(
