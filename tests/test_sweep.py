@@ -317,6 +317,11 @@ LIST = "must be a list of values, or a dictionary with a name for each."
         "Received: shape (64,).",
     ),
     (
+        {"batches": lambda labels, steps, size, generator: np.full((steps, size), len(labels))},
+        "`batches` must return rows of the training data, ints from 0 to 1199. "
+        "Received: rows from 1200 to 1200.",
+    ),
+    (
         {"make_model": keras.Sequential},
         "`make_model` must return a built Keras model, as one that begins with keras.Input. "
         "Received from make_model(): <Sequential name=sequential, built=False>.",

@@ -180,6 +180,11 @@ class _Task:
                 f"`batches` must return rows of shape (steps, batch_size), here "
                 f"{(self.steps, batch_size)}. Received: shape {rows.shape}."
             )
+        if rows.min() < 0 or rows.max() >= len(labels):
+            raise ValueError(
+                f"`batches` must return rows of the training data, ints from 0 to {len(labels) - 1}. "
+                f"Received: rows from {rows.min()} to {rows.max()}."
+            )
         return rows.astype("int32")
 
 
@@ -282,9 +287,7 @@ def _together(program: Program, state: State, stack: _Stack, task: _Task) -> Ite
     rows = {
         seed: task.rows(seed, stack.batch_size) for seed in {copy.seed for copy in stack.copies}
     }
-    rows = np.stack(
-        [rows[copy.seed] for copy in stack.copies], axis=1
-    )  # (steps, copies, batch_size)
+    rows = np.stack([rows[copy.seed] for copy in stack.copies], axis=1)  # (steps, copies, …)
     measured: dict[str, list[np.ndarray]] = defaultdict(list)
     for start in range(0, task.steps, task.test_every):
         now = rows[start : start + task.test_every]
