@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -30,6 +31,17 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     """Give a busy machine longer than nbval's 5 seconds to deliver a cell's output."""
     if hasattr(item, "output_timeout"):
         item.output_timeout = 60
+
+
+class Scheduler(LoadScopeScheduling):
+    """A test file or a notebook stays with one process; the exams are dealt out one by one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return nodeid if "::test_exam_numbers[" in nodeid else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Scheduler:
+    return Scheduler(config, log)
 
 
 def pytest_unconfigure() -> None:

@@ -13,6 +13,7 @@ once, each with a learning rate of its own.
 import hashlib
 import itertools
 import math
+import operator
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -134,7 +135,7 @@ class Runs:
         accuracy: of the same batches; None where labels are not classes. 0 for a diverged copy.
         test_loss, test_accuracy: of the test data, in inference, after each `test_every` steps;
             None without test data.
-        diverged: whether a copy's loss or weights left the finite numbers. Axes of the sweep.
+        diverged: whether a copy's loss left the finite numbers. Axes of the sweep.
     """
 
     loss: NamedArray
@@ -529,7 +530,8 @@ def _one_after_other(stack: _Stack, task: _Task) -> Iterator[int]:
     """Train the copies of a stack as Keras does, with one compiled model for each learning rate."""
     model, variables = stack.model, _variables(stack.model)
     metrics = ["accuracy"] if _has_classes(model, task.train) else None
-    for rate, copies in itertools.groupby(sorted(stack.copies, key=_rate), key=_rate):
+    rate_of = operator.attrgetter("rate")
+    for rate, copies in itertools.groupby(sorted(stack.copies, key=rate_of), key=rate_of):
         optimizer = stack.make_optimizer(rate)
         model.compile(optimizer, task.loss, metrics=metrics)
         optimizer.build(model.trainable_variables)
@@ -555,10 +557,6 @@ def _one_after_other(stack: _Stack, task: _Task) -> Iterator[int]:
 def _of_test(model: keras.Model, task: _Task) -> dict[str, float]:
     measured = model.evaluate(*task.test, batch_size=len(task.test[0]), verbose=0, return_dict=True)
     return {f"test_{name}": value for name, value in measured.items()}
-
-
-def _rate(copy: _Copy) -> float:
-    return copy.rate
 
 
 # What is asked, and what is returned
@@ -700,9 +698,7 @@ def _graph(function: Callable, *arguments: Any) -> str:
 
 def _form(tensors: Any) -> tuple:
     """The shapes and dtypes of nested tensors."""
-    return tuple(
-        None if each is None else (each.dtype, *each.shape) for each in tf.nest.flatten(tensors)
-    )
+    return tuple((each.dtype, *each.shape) for each in tf.nest.flatten(tensors))
 
 
 def _collected(

@@ -1,7 +1,7 @@
 """Inputs on which mistakes show, and a learner's layer beside Keras's with the same random weights."""
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from utils.quiet import tensorflow as tf
 
-from ._exam import Candidate
+from ._exam import Candidate, Observation, see
 
 
 class MissingWeight(Exception):
@@ -79,6 +79,55 @@ def compiled(layer: keras.Layer, inputs: np.ndarray, **arguments: Any) -> tf.Ten
     signature = tf.TensorSpec([None] * (inputs.ndim - 1) + [inputs.shape[-1]], inputs.dtype)
     traced = tf.function(lambda x: layer(x, **arguments)).get_concrete_function(signature)
     return traced(tf.convert_to_tensor(inputs))
+
+
+def kept_shape(layer: keras.Layer, *sizes: int) -> Iterator[Observation]:
+    """The sizes of the output for a symbolic input of `(None, *sizes)`: they should be the same."""
+    right, given = ["None", *map(str, sizes)], f"a symbolic input {(None, *sizes)}"
+    output = layer(keras.Input(sizes))
+    yield see("list of the output's sizes", [str(size) for size in output.shape], right, given)
+    if type(layer).compute_output_shape is not keras.Layer.compute_output_shape:
+        received = [str(size) for size in layer.compute_output_shape((None, *sizes))]
+        yield see("list from compute_output_shape", received, right, f"{(None, *sizes)}")
+
+
+def same_after_a_file(layer: keras.Layer, inputs: np.ndarray) -> Iterator[Observation]:
+    """Whether the output in inference is the same after a way through a file."""
+    loaded = reloaded(layer, inputs.shape)
+    is_same = np.array_equal(loaded(inputs, training=False), layer(inputs, training=False))
+    given = "a model with this layer, saved and loaded"
+    yield see("claim that the output is the same bit for bit", is_same, True, given)
+
+
+def uses_of_arguments(
+    candidate: Candidate, input_shape: tuple, **initial: float
+) -> Iterator[Observation]:
+    """What becomes of initializers, and of the regularizers and constraints of beta and gamma.
+
+    Args:
+        initial: a number for the initializer of each weight.
+    """
+    initializers = {
+        f"{name}_initializer": keras.initializers.Constant(value) for name, value in initial.items()
+    }
+    layer = candidate(
+        **initializers,
+        beta_regularizer=keras.regularizers.L2(0.5),
+        gamma_regularizer=keras.regularizers.L1(0.25),
+        beta_constraint=keras.constraints.MaxNorm(0.7),
+        gamma_constraint="non_neg",
+    )
+    layer.build(input_shape)
+    size = input_shape[-1]
+    for name, value in initial.items():
+        right = np.full(size, value, "float32")
+        given = f"{name}_initializer=Constant({value})"
+        yield see(f"initial {name}", weight(layer, name), right, given)
+    losses = sorted([0.5 * size * initial["beta"] ** 2, 0.25 * size * initial["gamma"]])
+    given = f"beta_regularizer=L2(0.5), gamma_regularizer=L1(0.25) and {size} features"
+    yield see("layer.losses", sorted(float(loss) for loss in layer.losses), losses, given)
+    for name, right in (("beta", "MaxNorm"), ("gamma", "NonNeg")):
+        yield see(f"constraint of {name}", type(weight(layer, name).constraint).__name__, right)
 
 
 def outcome(call: Callable[[], Any]) -> str:

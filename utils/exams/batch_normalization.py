@@ -6,7 +6,17 @@ import numpy as np
 from utils.gradients import backpropagate
 
 from ._exam import Exam, Mistake, see
-from ._oracle import beside_keras, channels, compiled, normal, outcome, reloaded, weight
+from ._oracle import (
+    beside_keras,
+    channels,
+    compiled,
+    kept_shape,
+    normal,
+    outcome,
+    same_after_a_file,
+    uses_of_arguments,
+    weight,
+)
 from .batch_normalization_training import epsilon_is_inside_the_root, stays_exact_far_from_zero
 
 KERAS = keras.layers.BatchNormalization
@@ -206,26 +216,8 @@ def stays_put_when_frozen(candidate):
 
 def uses_what_it_is_given(candidate):
     """Initializers, regularizers and constraints reach the weights they are named after."""
-    layer = candidate(
-        beta_initializer=keras.initializers.Constant(2.0),
-        gamma_initializer=keras.initializers.Constant(3.0),
-        moving_mean_initializer=keras.initializers.Constant(4.0),
-        moving_variance_initializer=keras.initializers.Constant(5.0),
-        beta_regularizer=keras.regularizers.L2(0.5),
-        gamma_regularizer=keras.regularizers.L1(0.25),
-        beta_constraint=keras.constraints.MaxNorm(0.7),
-        gamma_constraint="non_neg",
-    )
-    layer.build((None, 2))
-    for name, value in (("beta", 2), ("gamma", 3), ("moving_mean", 4), ("moving_variance", 5)):
-        right = np.full(2, value, "float32")
-        yield see(
-            f"initial {name}", weight(layer, name), right, f"{name}_initializer=Constant({value})"
-        )
-    given = "beta_regularizer=L2(0.5) and gamma_regularizer=L1(0.25)"
-    yield see("layer.losses", sorted(float(loss) for loss in layer.losses), [1.5, 4.0], given)
-    for name, right in (("beta", "MaxNorm"), ("gamma", "NonNeg")):
-        yield see(f"constraint of {name}", type(weight(layer, name).constraint).__name__, right)
+    initial = {"beta": 2.0, "gamma": 3.0, "moving_mean": 4.0, "moving_variance": 5.0}
+    yield from uses_of_arguments(candidate, (None, 2), **initial)
 
 
 def config_makes_it_again(candidate):
@@ -269,12 +261,7 @@ def config_makes_it_again(candidate):
 def survives_a_file(candidate):
     """Saved in a `.keras` file and loaded, its output is the same bit for bit."""
     layer, _ = beside_keras(candidate, KERAS, (None, 3), epsilon=0.1)
-    inputs = channels(5, 3)
-    loaded = reloaded(layer, (None, 3))
-    given = "a model with this layer, saved and loaded"
-    yield see(
-        "output", loaded(inputs, training=False), layer(inputs, training=False), given, tolerance=0
-    )
+    yield from same_after_a_file(layer, channels(5, 3))
 
 
 def computes_in_float32_inside(candidate):
@@ -319,14 +306,7 @@ def keeps_the_dtype(candidate):
 
 def knows_its_output_shape(candidate):
     """The output has the shape of the inputs, also where nothing is computed yet."""
-    layer = candidate(axis=1)
-    sizes = [str(size) for size in layer(keras.Input((3, 5))).shape]
-    yield see(
-        "list of the output's sizes", sizes, ["None", "3", "5"], "a symbolic input (None, 3, 5)"
-    )
-    if type(layer).compute_output_shape is not keras.Layer.compute_output_shape:
-        sizes = [str(size) for size in layer.compute_output_shape((None, 3, 5))]
-        yield see("list from compute_output_shape", sizes, ["None", "3", "5"], "(None, 3, 5)")
+    yield from kept_shape(candidate(axis=1), 3, 5)
 
 
 def masks_in_a_compiled_function(candidate):

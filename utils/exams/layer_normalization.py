@@ -10,7 +10,18 @@ import numpy as np
 from utils.gradients import backpropagate
 
 from ._exam import Candidate, Exam, Mistake, Observation, see
-from ._oracle import beside_keras, channels, compiled, normal, outcome, reloaded, weight
+from ._oracle import (
+    beside_keras,
+    channels,
+    compiled,
+    kept_shape,
+    normal,
+    outcome,
+    same_after_a_file,
+    uses_of_arguments,
+    weight,
+)
+from .batch_normalization import passes_masks_on
 
 LAYER, RMS, GROUP = (
     keras.layers.LayerNormalization,
@@ -150,10 +161,7 @@ def _compiled(candidate: Candidate, keras_class: type, **arguments: Any) -> Iter
 def _file(candidate: Candidate, keras_class: type, **arguments: Any) -> Iterator[Observation]:
     """Whether the outputs are the same after a round through a file."""
     layer, _ = beside_keras(candidate, keras_class, (None, 3, 4), epsilon=0.1, **arguments)
-    inputs = channels(5, 3, 4)
-    is_same = np.array_equal(reloaded(layer, (None, 3, 4))(inputs), layer(inputs))
-    given = "a model with this layer, saved and loaded"
-    yield see("claim that the output is the same bit for bit", is_same, True, given)
+    yield from same_after_a_file(layer, channels(5, 3, 4))
 
 
 def an_example_does_not_depend_on_its_company(candidate):
@@ -167,41 +175,12 @@ def an_example_does_not_depend_on_its_company(candidate):
 
 def knows_its_output_shape(candidate):
     """The output has the shape of the inputs, also where nothing is computed yet."""
-    layer = candidate()
-    sizes = [str(size) for size in layer(keras.Input((3, 64))).shape]
-    yield see(
-        "list of the output's sizes", sizes, ["None", "3", "64"], "a symbolic input (None, 3, 64)"
-    )
-    if type(layer).compute_output_shape is not keras.Layer.compute_output_shape:
-        sizes = [str(size) for size in layer.compute_output_shape((None, 3, 64))]
-        yield see("list from compute_output_shape", sizes, ["None", "3", "64"], "(None, 3, 64)")
-
-
-def passes_masks_on(candidate):
-    """The layer supports masking: the mask of its inputs reaches the next layer."""
-    yield see("supports_masking", candidate().supports_masking, True)
+    yield from kept_shape(candidate(), 3, 64)
 
 
 def uses_what_it_is_given(candidate):
     """Initializers, regularizers and constraints reach the weights they are named after."""
-    layer = candidate(
-        beta_initializer=keras.initializers.Constant(2.0),
-        gamma_initializer=keras.initializers.Constant(3.0),
-        beta_regularizer=keras.regularizers.L2(0.5),
-        gamma_regularizer=keras.regularizers.L1(0.25),
-        beta_constraint=keras.constraints.MaxNorm(0.7),
-        gamma_constraint="non_neg",
-    )
-    layer.build((None, 4, 32))
-    for name, value in (("beta", 2), ("gamma", 3)):
-        right = np.full(32, value, "float32")
-        yield see(
-            f"initial {name}", weight(layer, name), right, f"{name}_initializer=Constant({value})"
-        )
-    given = "beta_regularizer=L2(0.5), gamma_regularizer=L1(0.25) and 32 features"
-    yield see("layer.losses", sorted(float(loss) for loss in layer.losses), [24.0, 64.0], given)
-    for name, right in (("beta", "MaxNorm"), ("gamma", "NonNeg")):
-        yield see(f"constraint of {name}", type(weight(layer, name).constraint).__name__, right)
+    yield from uses_of_arguments(candidate, (None, 4, 32), beta=2.0, gamma=3.0)
 
 
 def keeps_its_weights_in_float32(candidate):
