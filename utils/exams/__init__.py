@@ -15,11 +15,14 @@ import importlib
 import pkgutil
 
 import utils.quiet  # noqa: F401  TensorFlow without its log lines: before Keras imports it
+from solutions import blocks
 
 from ._exam import Candidate, Exam, Mistake, Observation, see
 from ._examine import SECONDS, Report, hold
 
-__all__ = ["SECONDS", "Exam", "Mistake", "Observation", "Report", "exam", "exams", "examine", "see"]
+__all__ = [
+    "SECONDS", "Exam", "Mistake", "Observation", "Report", "exam", "exams", "examine", "given", "see",
+]  # fmt: skip
 
 
 @functools.cache
@@ -28,6 +31,17 @@ def exams() -> dict[str, Exam]:
     files = sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
     found = [exam for file in files for exam in importlib.import_module(f"{__name__}.{file}").EXAMS]
     return {exam.name: exam for exam in found}
+
+
+def given(name: str) -> Candidate | None:
+    """What the lessons export under this name without asking for it, such as a check of arguments."""
+    if name in exams():
+        return None
+    for block in pkgutil.iter_modules(blocks.__path__):
+        found = getattr(importlib.import_module(f"{blocks.__name__}.{block.name}"), str(name), None)
+        if getattr(found, "__module__", None) == f"{blocks.__name__}.{block.name}":
+            return found
+    return None
 
 
 def exam(name: str) -> Exam:

@@ -149,6 +149,7 @@ class Exam:
         name: the name of the class or function that is asked for, as `solutions/blocks` exports it.
         block: the module of `solutions/blocks` that holds the reference.
         probes: in the order in which an answer grows; the first that fails is what a learner reads.
+        close_up: what else to show of an answer that contains no known mistake, as text.
         clues: probes of single steps, for an answer that is not right yet. They say where it goes
             wrong; an answer that satisfies all `probes` may take other steps.
         mistakes: what is known to go wrong.
@@ -163,6 +164,7 @@ class Exam:
     hints: tuple[str, ...]
     why: str
     clues: tuple[Probe, ...] = ()
+    close_up: Callable[[Candidate], str] | None = None
 
     @property
     def module(self) -> ModuleType:

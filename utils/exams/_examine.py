@@ -95,7 +95,7 @@ def hold(exam: Exam, candidate: Candidate, seconds: float = SECONDS) -> Report:
         count = f" All {len(results)} properties hold." if len(results) > 1 else ""
         return Report(exam.name, True, True, f"{exam.name}: right.{count}", results)
     clues = [] if late else probe_results(exam.clues, candidate, seconds)[0]
-    report = _judge(exam, results, clues, late)
+    report = _judge(exam, candidate, results, clues, late)
     if printed.text:
         lines = printed.text.strip().splitlines()
         more = " …" if printed.is_cut or len(lines) > SHOWN_LINES else ""
@@ -136,7 +136,11 @@ def probe_results(
 
 
 def _judge(
-    exam: Exam, results: list[ProbeResult], clues: list[ProbeResult], late: LearnerError | None
+    exam: Exam,
+    candidate: Candidate,
+    results: list[ProbeResult],
+    clues: list[ProbeResult],
+    late: LearnerError | None,
 ) -> Report:
     """The report on an answer that is not right; where it was too slow, `late` says in which line."""
     right = sum(result.ok for result in results)
@@ -156,6 +160,8 @@ def _judge(
         lines.append(describe(first.first_difference))
     else:
         lines.append(str(first.error))
+    if exam.close_up and not mistakes and not late:
+        lines += [f"    {line}" for line in _close_up(exam, candidate)]
     if late:
         lines.append(
             f"If it is meant to take that long, give it more time: check({exam.name}, seconds=30)."
@@ -163,6 +169,13 @@ def _judge(
     lines.append(f"{right} of {len(exam.probes)} properties hold.")
     ids = tuple(mistake.id for mistake in mistakes)
     return Report(exam.name, False, True, "\n".join(lines), results, ids)
+
+
+def _close_up(exam: Exam, candidate: Candidate) -> list[str]:
+    """What the exam's close-up shows of an answer; nothing where it cannot be looked at."""
+    shown: list[str] = []
+    run(iter([lambda: shown.append(exam.close_up(candidate))]), SECONDS)
+    return shown[0].splitlines() if shown else []
 
 
 def _not_written(exam: Exam, stub: LearnerError, right: int) -> str:

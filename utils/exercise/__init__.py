@@ -12,7 +12,7 @@ from typing import Any
 from IPython import get_ipython
 
 from utils import progress, sources
-from utils.exams import SECONDS, Report, exam, examine
+from utils.exams import SECONDS, Report, exam, examine, given
 
 from ._card import show
 
@@ -89,7 +89,12 @@ def finish(candidate: Any) -> Any:
 
 
 def recall(name: str) -> Any:
-    """The class or function that you built in an earlier lesson, if it still passes; else the course's."""
+    """The class or function that you built in an earlier lesson, if it still passes; else the course's.
+
+    What an earlier lesson gave, and did not ask for, comes as it is.
+    """
+    if (helper := given(name)) is not None:
+        return helper
     reference = exam(name).reference
     file = progress.directory() / f"{name}.py"
     if progress.is_paused() or not file.exists():

@@ -27,9 +27,7 @@ class Card:
 
     def _repr_html_(self) -> str:
         headline, *lines = [_marked_up(line) for line in self.text.splitlines()]
-        body = "".join(
-            f"<div style='white-space:pre-wrap'>{line or '&nbsp;'}</div>" for line in lines
-        )
+        body = "".join(_block(line) for line in lines)
         if self.code:
             body += f"<pre style='margin:.6em 0 0'>{html.escape(self.code)}</pre>"
         return (
@@ -41,6 +39,14 @@ class Card:
 def show(kind: str, text: str, code: str = "") -> None:
     """Display a card here and now."""
     display(Card(kind, text, code))
+
+
+def _block(line: str) -> str:
+    """A line of its own; where it is indented, it is program text or a table."""
+    style = (
+        "white-space:pre; font-family:monospace" if line[:4].isspace() else "white-space:pre-wrap"
+    )
+    return f"<div style='{style}'>{line or '&nbsp;'}</div>"
 
 
 def _marked_up(line: str) -> str:
