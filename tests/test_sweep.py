@@ -12,6 +12,7 @@ from utils.sweep import Runs, shuffled, sweep
 
 DIGITS, DIGITS_TEST = datasets.digits()
 LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+SCHEDULES = keras.optimizers.schedules
 
 
 def network(depth=2, units=16, scale=None, dropout=0.0, normalized=True, penalty=None):
@@ -64,6 +65,8 @@ def alone(model: keras.Model, optimizer, seed: int, steps: int, batch_size: int)
     (True, 0.1, lambda rate: keras.optimizers.SGD(rate, momentum=0.9, nesterov=True)),
     (False, 0.01, keras.optimizers.Adam),
     (False, 0.01, lambda rate: keras.optimizers.AdamW(rate, weight_decay=0.1)),
+    (True, 0.3, lambda rate: keras.optimizers.SGD(SCHEDULES.CosineDecay(rate, 15, alpha=0.1))),
+    (False, 0.01, lambda rate: keras.optimizers.Adam(SCHEDULES.ExponentialDecay(rate, 5, 0.5))),
     (True, 0.1, lambda rate: keras.optimizers.SGD(rate, clipnorm=0.5)),
     (True, 0.01, lambda rate: keras.optimizers.SGD(rate, gradient_accumulation_steps=4)),
 ])  # fmt: skip
@@ -82,6 +85,19 @@ def test_sweep_trains_as_fit_does_alone(normalized, learning_rate, optimizer):
             for name, measured in (("loss", runs.loss), ("accuracy", runs.accuracy)):
                 received = measured.at(learning_rate=rate, seed=seed).values
                 np.testing.assert_allclose(received, [log[name] for log in logs], atol=1e-4)
+
+
+def test_sweep_stacks_schedules_that_start_from_the_rate(capfd):
+    for schedule in (
+        lambda rate: SCHEDULES.CosineDecay(0.0, 9, warmup_target=rate, warmup_steps=3),
+        lambda rate: SCHEDULES.PolynomialDecay(rate, 5),
+        lambda rate: SCHEDULES.PiecewiseConstantDecay([4, 7], [rate, 0.1, 0.01]),
+    ):
+        sweep(
+            network, DIGITS, seeds=[1, 2], learning_rate=[0.1, 0.2], steps=9,
+            optimizer=lambda rate, schedule=schedule: keras.optimizers.SGD(schedule(rate)),
+        )  # fmt: skip
+    assert capfd.readouterr().out == ""
 
 
 @pytest.mark.parametrize("make_model, optimizer, reason", [

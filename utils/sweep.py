@@ -420,7 +420,11 @@ def _are_classes(labels: Any, outputs: Any) -> bool:
 
 
 class _Rates(keras.optimizers.schedules.LearningRateSchedule):
-    """A learning rate for each copy, `(copies, 1)`, which meets stacked weights `(copies, size)`."""
+    """A learning rate for each copy, `(copies, 1)`, which meets stacked weights `(copies, size)`.
+
+    An optimizer takes it as its learning rate. A schedule that starts from a learning rate takes it
+    for one too, since it becomes a tensor where one is asked for.
+    """
 
     def __init__(self, rates: Any):
         self.rates = tf.reshape(tf.cast(rates, "float32"), (-1, 1))
@@ -439,6 +443,11 @@ class _Rates(keras.optimizers.schedules.LearningRateSchedule):
 
     def get_config(self) -> dict[str, Any]:
         return {"rates": np.ravel(self.rates).tolist()}
+
+
+tf.register_tensor_conversion_function(
+    _Rates, lambda rates, dtype=None, **_: tf.cast(rates.rates, dtype or "float32")
+)
 
 
 def _stateless(optimizer: Any) -> Any:
