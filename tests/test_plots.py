@@ -199,6 +199,25 @@ def test_table_columns_of_unequal_length_are_refused():
         plots.table({"a": [1], "b": [1, 2]})
 
 
+def test_verdicts_are_worked_out_from_what_held():
+    judge = plots.Verdicts("dropout …")
+    judge(
+        "helps", {"on noise": np.True_, "on few": True, "on many": np.False_}, "5, 4 and 0 points"
+    )
+    judge("is best at 0.5", {"": False}, "0.7")
+    judge("costs time", {"in training": 3 > 2}, "3 to 2")
+    judge("is best at 0.5", {"on noise": False, "on many": False}, "0.7 and 0.1")
+    assert judge.table().columns == {
+        "dropout …": ["helps", "is best at 0.5", "costs time"],
+        "verdict": ["holds on noise, on few; not on many", "does not hold here", "holds"],
+        "measured here": ["5, 4 and 0 points", "0.7 and 0.1", "3 to 2"],
+    }
+    assert repr(judge) == repr(judge.table())
+    assert "<th>dropout …</th>" in judge._repr_html_()
+    with pytest.raises(ValueError, match="`held` must name a condition at least. Received: {} for"):
+        judge("nothing", {}, "")
+
+
 def test_show_displays_once_with_alt_text_and_closes(monkeypatch):
     shown = []
     monkeypatch.setattr(plots, "display", lambda data, **options: shown.append((data, options)))

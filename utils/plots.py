@@ -413,6 +413,58 @@ def table(columns: Mapping[str, Sequence[Any]], decimals: int = 2) -> Table:
     return Table({name: [text(cell) for cell in cells] for name, cells in columns.items()})
 
 
+class Verdicts:
+    """Verdicts on claims, each worked out from what was measured; a notebook shows them as a table.
+
+        judge = plots.Verdicts("dropout …")
+        judge("helps", {"on wrong labels": gain > 0.02, "on right ones": other_gain > 0.02},
+              f"{100 * gain:.1f} and {100 * other_gain:.1f} points")
+        judge
+
+    Args:
+        subject: what the claims are about; the heading of their column.
+    """
+
+    def __init__(self, subject: str = "claim") -> None:
+        self.subject = subject
+        self.verdicts: dict[str, tuple[str, str]] = {}
+
+    def __call__(self, claim: str, held: Mapping[str, Any], measured: str) -> None:
+        """Note a verdict: "holds", "does not hold here", or under which conditions it does.
+
+        Args:
+            claim: as one reads it; judged once more, it gets the newer verdict.
+            held: condition -> whether the claim held under it.
+            measured: the numbers that say so.
+        """
+        if not held:
+            raise ValueError(
+                f"`held` must name a condition at least. Received: {held} for {claim!r}"
+            )
+        yes, no = (
+            ", ".join(condition for condition, holds in held.items() if bool(holds) == wanted)
+            for wanted in (True, False)
+        )
+        verdict = "holds" if all(held.values()) else "does not hold here"
+        if any(held.values()) and not all(held.values()):
+            verdict = f"holds {yes}; not {no}"
+        self.verdicts[claim] = verdict, measured
+
+    def table(self) -> Table:
+        """The verdicts in the order in which the claims were first judged."""
+        verdicts, measured = (
+            zip(*self.verdicts.values(), strict=True) if self.verdicts else ((), ())
+        )
+        columns = {self.subject: self.verdicts, "verdict": verdicts, "measured here": measured}
+        return Table({heading: list(cells) for heading, cells in columns.items()})
+
+    def __repr__(self) -> str:
+        return repr(self.table())
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()
+
+
 def luminance(color: Any) -> float:
     """Return how light a colour is, from 0 (black) to 1 (white), as a grey print shows it."""
     return float(np.dot(to_rgb(color), (0.299, 0.587, 0.114)))
