@@ -45,15 +45,7 @@ def network(block, depth=8, scale=1.0, width=64):
     return keras.Sequential([*layers, Dense(10)])
 
 
-verdicts = {}
-
-
-def judge(claim, held, measured):
-    """Note a verdict. `held`: condition -> whether the claim held under it."""
-    yes = " and ".join(condition for condition, holds in held.items() if holds)
-    no = " and ".join(condition for condition, holds in held.items() if not holds)
-    word = f"holds {yes}, not {no}" if yes and no else "holds" if yes else "does not hold here"
-    verdicts[claim] = word, measured
+judge = plots.Verdicts("batch normalization …")
 
 # %% [markdown]
 # ## "It allows higher learning rates"
@@ -509,9 +501,7 @@ plots.table({"arm": arms, "test accuracy": accuracy.values(),
 # ## The verdicts
 
 # %% tags=["nbval-ignore-output"]
-plots.table({"batch normalization …": verdicts,
-             "verdict": [verdict for verdict, _ in verdicts.values()],
-             "measured here": [measured for _, measured in verdicts.values()]})
+judge
 
 # %% [markdown]
 # All this is small: dense nets, 1,200 images, plain gradient descent. Elsewhere a margin may

@@ -33,11 +33,15 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         item.output_timeout = 60
 
 
+LONG = ("::test_exam_numbers[", "::test_half_solved_lesson_runs_to_its_end[")
+
+
 class Scheduler(LoadScopeScheduling):
-    """A test file or a notebook stays with one process; the exams are dealt out one by one."""
+    """A test file or a notebook stays with one process; tests that take long are dealt out singly."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return nodeid if "::test_exam_numbers[" in nodeid else super()._split_scope(nodeid)
+        is_long = any(name in nodeid for name in LONG)
+        return nodeid if is_long else super()._split_scope(nodeid)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Scheduler:

@@ -7,8 +7,23 @@ OVERRIDDEN = "a default of the class it builds on, which it never uses: it hands
 AS_KERAS = "Keras's own layer has it so: the exam accepts either"
 REFUSED_ANYHOW = "TensorFlow refuses such a noise shape too, in words of its own"
 KEEPS_ALL = "at rate 0 the mask keeps everything, and what is kept is divided by 1"
+CAST_ANYHOW = "Keras casts to the variable's dtype where it assigns"
 COINS = "two fair coins differ as often as they agree, heads are as likely as tails"
+SAME_LENGTH = "they are of one length"
+NO_OPTIMIZER = "no optimizer is ever given these variables"
 VERDICT = "return bool(np.all(np.abs(np.array([examples, units, calls]) - 0.5) < 0.15))"
+WORDS = "the words of an error"
+SYMMETRIC = "the noise is as often above 0 as below"
+NO_NOISE = "noise of standard deviation 0 changes nothing"
+BUILT_LATER = "the first call builds it then; Keras's own tests ask that it is built before"
+
+BELOW_1 = 'check_number("rate", self.rate, lambda rate: rate < 1, expected)'
+RATE_BELOW_1 = {
+    f"{BELOW_1}  [expected -> rate]": WORDS,
+    f"{BELOW_1}  [\"rate\" -> 'rate_']": WORDS,
+}
+SLOT_NAME = "the slot has another name: exams take any"
+GRADIENTS_DTYPE = "a gradient arrives in the dtype of its variable"
 
 EQUIVALENT: dict[str, dict[str, str]] = {
     "DenseForward": {
@@ -86,6 +101,55 @@ EQUIVALENT: dict[str, dict[str, str]] = {
             "a number that is exactly the rate comes once in some million"
         ),
     },
+    "GaussianDropout": RATE_BELOW_1
+    | {
+        f"{BELOW_1}  [< -> <=]": AS_KERAS,
+        f"{BELOW_1}  [1 -> 2]": AS_KERAS,
+        'expected = "a float value between 0 and 1, and less than 1: rate / (1 - rate) is finite"  '
+        '["a float value between 0 and 1, and less than 1: rate / (1 - rate) is finite" -> '
+        "'a float value between 0 and 1, and less than 1: rate / (1 - rate) is finite_']": WORDS,
+        "if not training or self.rate == 0:  [rate -> check_inputs]": NO_NOISE,
+        "if not training or self.rate == 0:  [0 -> 1]": NO_NOISE,
+    },
+    "GaussianNoise": {
+        "if not training or self.stddev == 0:  [stddev -> seed_generator]": NO_NOISE,
+        '"stddev", stddev, lambda value: 0 <= value <= 1, "a float value between 0 and 1"  '
+        "[\"stddev\" -> 'stddev_']": WORDS,
+        '"stddev", stddev, lambda value: 0 <= value <= 1, "a float value between 0 and 1"  '
+        "[\"a float value between 0 and 1\" -> 'a float value between 0 and 1_']": WORDS,
+        "self.built = type(self).build is keras.Layer.build  "
+        "# no weights, unless a subclass has some  [is -> is not]": BUILT_LATER,
+        "return inputs + keras.random.normal(shape, 0.0, self.stddev, inputs.dtype, seed)  "
+        "[+ -> -]": SYMMETRIC,
+    },
+    "AlphaDropout": RATE_BELOW_1
+    | {
+        'expected = "a float value between 0 and 1, and less than 1: some units must be left"  '
+        '["a float value between 0 and 1, and less than 1: some units must be left" -> '
+        "'a float value between 0 and 1, and less than 1: some units must be left_']": WORDS,
+    },
+    "ConcreteDropout": {
+        'check_number(name, value, lambda value: 0 <= value < np.inf, "a float of at least 0")  '
+        "[name -> value]": WORDS,
+        'check_number(name, value, lambda value: 0 <= value < np.inf, "a float of at least 0")  '
+        "[\"a float of at least 0\" -> 'a float of at least 0_']": WORDS,
+        'for name, value in [("weight_regularizer", weight_regularizer),  '
+        "[\"weight_regularizer\" -> 'weight_regularizer_']": WORDS,
+        '("dropout_regularizer", dropout_regularizer)]:  '
+        "[\"dropout_regularizer\" -> 'dropout_regularizer_']": WORDS,
+        'check_number("initial_rate", initial_rate, lambda rate: 0 < rate < 1,  '
+        "[\"initial_rate\" -> 'initial_rate_']": WORDS,
+        '"a float value between 0 and 1, both excluded")  '
+        '["a float value between 0 and 1, both excluded" -> '
+        "'a float value between 0 and 1, both excluded_']": WORDS,
+        'check_number("temperature", temperature, lambda value: 0 < value < np.inf,  '
+        "[\"temperature\" -> 'temperature_']": WORDS,
+        '"a float greater than 0")  ["a float greater than 0" -> '
+        "'a float greater than 0_']": WORDS,
+        'self.logit = self.add_weight(name="logit", shape=(), initializer=begin, autocast=False)  '
+        "[\"logit\" -> 'logit_']": FOUND_BY_ATTRIBUTE,
+        "dropped = ops.sigmoid((self.logit + noise) / self.temperature)  [+ -> -]": SYMMETRIC,
+    },
     "drops_independently": {
         'layer, inputs = layer_class(0.5), np.ones((512, 512), "float32")  # (examples, units)  '
         "[512 -> 513]": "one more",
@@ -98,6 +162,16 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "calls = np.mean(first == second)  [== -> !=]": COINS,
         VERDICT + "  [< -> <=]": MARGIN,
         VERDICT + "  [0.15 -> 0.3]": MARGIN,
+    },
+    "GradientDescent": {
+        "gradient = ops.cast(gradient, variable.dtype)  [variable -> learning_rate]": CAST_ANYHOW,
+        "rate = ops.cast(learning_rate, variable.dtype)  [variable -> learning_rate]": CAST_ANYHOW,
+    },
+    "SGD": {
+        "gradient, rate = (ops.cast(x, variable.dtype) for x in (gradient, learning_rate))  "
+        "[variable -> gradient]": CAST_ANYHOW,
+        'self.momentums = self.add_optimizer_variables(variables, "momentum")  '
+        "[\"momentum\" -> 'momentum_']": "the name of a slot",
     },
     "numerical_gradient": {
         "gradient = np.zeros_like(inputs)  [zeros_like -> ones_like]": "every entry is written over",
@@ -117,5 +191,55 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "[mean -> sum]": SAME_WITH_SHIFT,
         "return bool(np.all(np.abs([shift, stretch]) < 0.02))  [< -> <=]": MARGIN,
         "return bool(np.all(np.abs([shift, stretch]) < 0.02))  [0.02 -> 0.04]": MARGIN,
+    },
+    "Adagrad": {
+        "gradient, rate = (ops.cast(x, variable.dtype) for x in (gradient, learning_rate))  "
+        "[variable -> gradient]": GRADIENTS_DTYPE,
+        'variables, "accumulator", initializer=start  ["accumulator" -> \'accumulator_\']': SLOT_NAME,
+    },
+    "RMSprop": {
+        "gradient, rate = (ops.cast(x, variable.dtype) for x in (gradient, learning_rate))  "
+        "[variable -> gradient]": GRADIENTS_DTYPE,
+        "return self.add_optimizer_variables(variables, name) if are_needed else none  "
+        "[none -> variables]": "what stands where no slot is needed is never used",
+        'self.velocities = slots("velocity")  ["velocity" -> \'velocity_\']': SLOT_NAME,
+        'self.momentums = slots("momentum", self.momentum)  ["momentum" -> \'momentum_\']': SLOT_NAME,
+        'self.average_gradients = slots("average_gradient", self.centered)  '
+        "[\"average_gradient\" -> 'average_gradient_']": SLOT_NAME,
+        'self.average_gradients = slots("average_gradient", self.centered)  '
+        "[centered -> _get_variable_index]": "slots are made that are never used",
+        "self.assign(average, ops.add(self.rho * average, ops.multiply(new, gradient)))  "
+        "[add -> subtract]": "the average has the other sign, and is squared",
+    },
+    "Adadelta": {
+        "gradient, rate = (ops.cast(x, variable.dtype) for x in (gradient, learning_rate))  "
+        "[variable -> gradient]": GRADIENTS_DTYPE,
+        'names = ["accumulated_grad", "accumulated_delta_var"]  '
+        "[\"accumulated_grad\" -> 'accumulated_grad_']": SLOT_NAME,
+        'names = ["accumulated_grad", "accumulated_delta_var"]  '
+        "[\"accumulated_delta_var\" -> 'accumulated_delta_var_']": SLOT_NAME,
+    },
+    "PiecewiseConstantDecay": {
+        "for boundary, value in zip(boundaries, others, strict=True):  [True -> False]": SAME_LENGTH,
+    },
+    "clip_gradients": {
+        'check_number(name, limit, lambda number: number > 0, "a float above 0")  [name -> limit]': WORDS,
+        'check_number(name, limit, lambda number: number > 0, "a float above 0")  '
+        "[\"a float above 0\" -> 'a float above 0_']": WORDS,
+        "pairs = zip(gradients, factors, strict=True)  [True -> False]": SAME_LENGTH,
+    },
+    "WeightAverage": {
+        'check_number("momentum", momentum, lambda share: 0 <= share <= 1, "a float in [0, 1]")  '
+        "[\"momentum\" -> 'momentum_']": WORDS,
+        'check_number("momentum", momentum, lambda share: 0 <= share <= 1, "a float in [0, 1]")  '
+        "[\"a float in [0, 1]\" -> 'a float in [0, 1]_']": WORDS,
+        "keras.Variable(ops.zeros_like(variable), trainable=False) for variable in self.variables  "
+        "[zeros_like -> ones_like]": "the first update keeps nothing of it",
+        "keras.Variable(ops.zeros_like(variable), trainable=False) for variable in self.variables  "
+        "[False -> True]": NO_OPTIMIZER,
+        'self.updates = keras.Variable(0, trainable=False, dtype="int32")  [False -> True]': NO_OPTIMIZER,
+        "for average, variable in zip(self.averages, self.variables, strict=True):  "
+        "[True -> False]": SAME_LENGTH,
+        "self.updates.assign_add(1)  [1 -> 2]": "all that is asked of the number is whether it is 0",
     },
 }

@@ -335,6 +335,7 @@ STUBS = {
     "utils/quiet.py": "tensorflow = None",
     **dict.fromkeys(("utils/datasets.py", "utils/gradients.py", "utils/plots.py"), ""),
     "utils/keras_exam.py": "keras_exam = keras_exams = None",
+    "utils/microscope.py": "microscope = None",
     "utils/sweep.py": "sweep = None",
     "utils/status.py": "def silence(): pass",
     "utils/progress.py": "def pause(): print('paused')",

@@ -11,6 +11,7 @@ from keras import ops
 from solutions.blocks.dropout import Dropout
 from utils.exams import dropout as probes
 from utils.exams import examine
+from utils.exams._noise import BATCH, IMAGES
 from utils.keras_exam import keras_exam
 from utils.quiet import tensorflow as tf
 
@@ -40,8 +41,8 @@ def test_chance_is_computed_rightly() -> None:
 
 
 def test_dropout_exam_refuses_a_right_answer_less_than_once_in_a_trillion_checks() -> None:
-    examples, units = probes.BATCH
-    fates, coins = np.prod(probes.IMAGES[1:]), examples * units
+    examples, units = BATCH
+    fates, coins = np.prod(IMAGES[1:]), examples * units
     two_alike = sum(comb(n, 2) * 2.0**-examples for n in (examples, units, int(fates)))
     most_likely = binomial(coins, 0.5, coins // 2)
     chances = {
@@ -54,8 +55,8 @@ def test_dropout_exam_refuses_a_right_answer_less_than_once_in_a_trillion_checks
         "draws_without_a_quota": most_likely ** (probes.CALLS - 1),
         "draws_anew_at_every_call": 3 * comb(4, 2) * 2.0**-1022,  # and less: 2**-4096
         "repeats_itself_by_its_seed": 1e-9**2 + 2 * 2.0**-1022,
-        "shares_masks_by_its_noise_shape": 6 * 3 * 2.0**-63,
-        "drops_when_frozen": 2.0**-1022,
+        "shares_by_its_noise_shape": 6 * 3 * 2.0**-63,
+        "works_when_frozen": 2.0**-1022,
         "goes_on_after_a_file": 2 * 2.0**-1022,
     }
     assert sum(chances.values()) < 1e-12, chances

@@ -14,6 +14,11 @@ from utils.exams import Mistake, exam
 from utils.lessons import Lesson, read_lessons, solved_code
 
 STATES = ("right", "wrong", "blank")
+LESSONS = [
+    lesson
+    for lesson in read_lessons(ROOT)
+    if any(cell.metadata.get("exercise") for cell in lesson.cells)
+]
 
 
 def some_mistake(name: str, code: str) -> Mistake:
@@ -72,7 +77,7 @@ def test_check_after_a_cell_with_an_error_says_which_version_it_looked_at(tmp_pa
     assert "of an earlier run" not in before and "of an earlier run" in after, text
 
 
-@pytest.mark.parametrize("lesson", read_lessons(ROOT), ids=lambda lesson: lesson.path.stem)
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.path.stem)
 def test_half_solved_lesson_runs_to_its_end(lesson: Lesson, tmp_path: Path) -> None:
     shift = int(lesson.path.name[:2])
     notebook, verdicts = half_solved(lesson, shift)

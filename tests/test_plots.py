@@ -218,6 +218,16 @@ def test_verdicts_are_worked_out_from_what_held():
         judge("nothing", {}, "")
 
 
+def test_film_is_the_same_at_every_run():
+    def made():
+        figure, ax = plt.subplots(figsize=(1, 1), dpi=30)
+        return plots.film(figure, lambda number: ax.set_title(number), 2, alt='a "film"').data
+
+    markup = made()
+    assert markup == made() and 'aria-label="a &quot;film&quot;"' in markup
+    assert markup.count("data:image/png") == 2
+
+
 def test_show_displays_once_with_alt_text_and_closes(monkeypatch):
     shown = []
     monkeypatch.setattr(plots, "display", lambda data, **options: shown.append((data, options)))

@@ -77,6 +77,7 @@ from keras import ops
 from utils import datasets, gradients, plots
 from utils.exercise import check, finish, hint, predict, recall, reveal, solution
 from utils.keras_exam import keras_exam, keras_exams
+from utils.microscope import microscope
 from utils.sweep import sweep"""
 
 SETUP_RAISE = """\

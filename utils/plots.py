@@ -9,17 +9,21 @@ colour-blind readers tell apart, and marker and line carry the difference in bla
 """
 
 import base64
+import hashlib
 import html
 import io
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
-from IPython.display import display
+from IPython.display import HTML, display
+from matplotlib.animation import FuncAnimation
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 
 BLACK, GREY = "#000000", "#8C8C8C"
 ORANGE, SKY, GREEN, BLUE, VERMILLION, PURPLE = (
@@ -411,6 +415,24 @@ def table(columns: Mapping[str, Sequence[Any]], decimals: int = 2) -> Table:
         return _number(cell, decimals) if isinstance(cell, (float, np.floating)) else str(cell)
 
     return Table({name: [text(cell) for cell in cells] for name, cells in columns.items()})
+
+
+def film(
+    figure: Figure, draw: Callable[[int], Any], frames: int, *, alt: str, fps: int = 3
+) -> HTML:
+    """An animation with buttons, for the last line of a cell. A page without scripts shows none of it.
+
+    Args:
+        draw: changes the figure into frame 0, 1, ….
+        frames: int. At most some twenty: every one of them is kept as a picture in the notebook.
+        alt: what it shows, in a sentence.
+    """
+    markup = FuncAnimation(figure, draw, frames=frames).to_jshtml(fps=fps, default_mode="once")
+    plt.close(figure)
+    made_up = re.search(r"[0-9a-f]{32}", markup)[0]  # matplotlib's, another at every run
+    lasting = hashlib.sha256(alt.encode()).hexdigest()[:32]
+    label = html.escape(alt, quote=True)
+    return HTML(f'<div role="img" aria-label="{label}">{markup.replace(made_up, lasting)}</div>')
 
 
 class Verdicts:

@@ -16,18 +16,35 @@ import numpy as np
 from keras import ops
 
 from utils.gradients import backpropagate
-from utils.quiet import tensorflow as tf
 
 from ._exam import Exam, Mistake, see
-from ._oracle import normal, outcome, reloaded
+from ._noise import (
+    BATCH,
+    config_makes_it_again,
+    different,
+    draws_anew_at_every_call,
+    draws_anew_in_a_compiled_function,
+    draws_for_every_unit_of_every_example,
+    factors,
+    keeps_the_dtype,
+    noise,
+    numbers,
+    passes_masks_on,
+    refuses_integers,
+    refuses_what_is_no_share,
+    repeats_itself_by_its_seed,
+    rests_in_inference,
+    shares_by_its_noise_shape,
+    using,
+    works_when_frozen,
+)
+from ._oracle import kept_shape, normal, outcome, reloaded
 
 KERAS = keras.layers.Dropout
 
 # How much chance each probe takes.
 RATES = (0.2, 0.5, 0.9)
 SHARE_OF, SHARE_MARGIN = (400, 400), 0.01  # units whose dropped share is measured, and how exactly
-BATCH = (64, 64)  # examples and units of most masks
-IMAGES = (64, 2, 3, 4)
 CALLS = 16  # after which the number of dropped units has varied
 
 
@@ -81,43 +98,9 @@ def passes_gradients_where_it_keeps(inverted_dropout):
 # --- Dropout ----------------------------------------------------------------------------------------
 
 
-def numbers(values):
-    """An array of Keras's, as float64."""
-    return np.asarray(ops.convert_to_numpy(ops.cast(values, "float64")))
-
-
 def dropped(layer, *shape):
     """True where a training call on ones gives 0."""
-    return numbers(layer(np.ones(shape, "float32"), training=True)) == 0
-
-
-def traced(layer, *sizes):
-    """`layer` in training, inside a `tf.function` that knows these sizes of its inputs, or None."""
-    signature = [tf.TensorSpec(sizes, "float32")]
-    return tf.function(
-        lambda x: layer(x, training=True), input_signature=signature, autograph=False
-    )
-
-
-def factors(outputs, inputs):
-    """By what the inputs have been multiplied: the different factors, rounded."""
-    return np.unique(np.round(numbers(outputs) / numbers(inputs), 4) + 0.0)
-
-
-def different(mask, axis):
-    """How many different patterns a mask shows along an axis, one for each position there."""
-    return len({pattern.tobytes() for pattern in np.moveaxis(mask, axis, 0)})
-
-
-def rests_in_inference(candidate):
-    """In inference, and without a word about training, the inputs pass unchanged."""
-    inputs = normal(*BATCH)
-    for arguments in ({"training": False}, {}):
-        given = f"rate 0.4, {'training=False' if arguments else 'no word about training'}"
-        outputs = candidate(0.4)(inputs, **arguments)
-        yield see("list of factors, output / input,", factors(outputs, inputs), [1.0], given)
-        unchanged = np.array_equal(numbers(outputs), numbers(inputs))
-        yield see("claim that outputs are the inputs, bit for bit", unchanged, True, given)
+    return noise(layer, *shape) == 0
 
 
 def keeps_or_drops(candidate):
@@ -138,29 +121,16 @@ def keeps_or_drops(candidate):
     yield see("shape of the output", np.shape(outputs), (8,), "rate 0.5 and inputs of shape (8,)")
 
 
-def drops_the_share_it_is_told(candidate):
+def drops_the_share_it_is_told(candidate, shape=SHARE_OF):
     """The share of the units that is dropped is `rate`."""
     # 160,000 units, within 0.01: exactly binomial, < 1e-14 for the three rates.
     for rate in RATES:
-        mask = dropped(candidate(rate), *SHARE_OF)
-        if different(mask, 0) < 400 or different(mask, 1) < 400:
+        mask = dropped(candidate(rate), *shape)
+        if different(mask, 0) < 400 or different(mask, -1) < 400:
             continue  # units share their fate, as the next probe says: too few coins for a share
         share = mask.mean()
         shown = rate if abs(share - rate) < SHARE_MARGIN else np.round(share * 20) / 20
-        yield see("share of dropped units (about)", shown, rate, f"rate {rate} and 160,000 units")
-
-
-def draws_for_every_unit_of_every_example(candidate):
-    """Each unit of each example has a fate of its own."""
-    # Two of 64 rows or columns of 64 fair coins alike: 2 * 2016 / 2**64 < 1e-15; images are fewer.
-    mask = dropped(candidate(0.5), *BATCH)
-    given = "inputs of shape (64, 64), rate 0.5"
-    yield see("number of different masks among 64 examples", different(mask, 0), 64, given)
-    yield see("number of units with different fates", different(mask, 1), 64, given)
-    mask = dropped(candidate(0.5), *IMAGES)
-    fates = different(mask.reshape(64, -1), 1)
-    given = "inputs of shape (64, 2, 3, 4), rate 0.5"
-    yield see("number of units with different fates", fates, 24, given)
+        yield see("share of dropped units (about)", shown, rate, f"rate {rate} and 160,000 fates")
 
 
 def draws_without_a_quota(candidate):
@@ -172,75 +142,19 @@ def draws_without_a_quota(candidate):
     yield see("claim that the number of dropped units varies", len(counts) > 1, True, given)
 
 
-def draws_anew_at_every_call(candidate):
-    """Every training call has a new mask."""
-    # Two of four masks of 4,096 fair coins alike: 6 / 2**4096.
-    for seed in (None, 5):
-        layer = candidate(0.5, seed=seed)
-        masks = np.array([dropped(layer, *BATCH) for _ in range(4)])
-        given = f"rate 0.5, seed={seed}, four calls"
-        yield see("number of different masks", different(masks, 0), 4, given)
-
-
-def draws_anew_in_a_compiled_function(candidate):
-    """Inside `tf.function`, with the batch's size unknown, every training call has a new mask too."""
-    # As above.
-    call = traced(candidate(0.5), None, 64)
-    masks = np.array([numbers(call(tf.ones(BATCH))) == 0 for _ in range(4)])
-    given = "inputs of shape (None, 64) in tf.function, four calls"
-    yield see("number of different masks", different(masks, 0), 4, given)
-
-
-def repeats_itself_by_its_seed(candidate):
-    """The same seed gives the same masks, one after the other; another seed, or none, gives others."""
-    # Keras draws a missing seed from 10**9 numbers: three times the same, 1e-18.
-    first, again, other = (candidate(0.5, seed=seed) for seed in (5, 5, 6))
-    pairs = [(dropped(first, *BATCH), dropped(again, *BATCH)) for _ in range(2)]
-    alike = all(np.array_equal(*pair) for pair in pairs)
-    yield see("claim that both drop the same units", alike, True, "two layers with seed=5")
-    is_other = not np.array_equal(pairs[0][0], dropped(other, *BATCH))
-    yield see("claim that they drop different units", is_other, True, "seed=5 and seed=6")
-    masks = np.array([dropped(candidate(0.5), *BATCH) for _ in range(3)])
-    given = "three layers without a seed"
-    yield see("claim that they drop different units", different(masks, 0) > 1, True, given)
-
-
-def shares_masks_by_its_noise_shape(candidate):
-    """Where `noise_shape` is 1 units share their fate; None stands for the inputs' own size."""
-    # 64 fair coins that all fall alike: 2**-63; other masks have more.
-    inputs, found = np.ones((64, 40, 50), "float32"), "list of axes along which a fate is shared"
-
-    def shared(outputs):
-        mask = numbers(outputs) == 0
-        return str([axis for axis in range(3) if not np.diff(mask, axis=axis).any()])
-
-    for noise_shape, right in (
-        ((None, 1, None), "[1]"),
-        ([64, 1, 50], "[1]"),
-        ((1, None, None), "[0]"),
-        ((None, 1, 1), "[1, 2]"),
-    ):
-        outputs = candidate(0.5, noise_shape=noise_shape)(inputs, training=True)
-        yield see(found, shared(outputs), right, f"{noise_shape=}, inputs of shape (64, 40, 50)")
-    for noise_shape in ((None, 1, None), (64, 1, 50)):
-        call = traced(candidate(0.5, noise_shape=noise_shape), None, None, 50)
-        given = f"{noise_shape=}, inputs of shape (None, None, 50) in tf.function"
-        yield see(found, shared(call(inputs)), "[1]", given)
-
-
-def drops_nothing_or_all(candidate):
+def drops_nothing_or_all(candidate, shape=(8, 16)):
     """At rate 0 the inputs pass unchanged; at rate 1 everything is 0, and so is the gradient."""
-    inputs = normal(8, 16)
+    inputs = normal(*shape)
     yield see("output", candidate(0)(inputs, training=True), inputs, "rate 0", tolerance=0)
     layer = candidate(1.0)
     yield see("output", layer(inputs, training=True), 0 * inputs, "rate 1", tolerance=0)
-    gradient, _ = backpropagate(layer, inputs, np.ones((8, 16)), training=True)
+    gradient, _ = backpropagate(layer, inputs, np.ones(shape), training=True)
     yield see("gradient", gradient, 0 * inputs, "rate 1", tolerance=0)
 
 
-def gradients_take_the_same_mask(candidate):
+def gradients_take_the_same_mask(candidate, shape=BATCH):
     """The gradient is 0 where a unit was dropped, and 1 / (1 - rate) where it was kept."""
-    layer, inputs, seen = candidate(0.2), np.ones(BATCH, "float32"), []
+    layer, inputs, seen = candidate(0.2), np.ones(shape, "float32"), []
 
     def call(x):
         seen.append(layer(x, training=True))
@@ -252,52 +166,6 @@ def gradients_take_the_same_mask(candidate):
     where_kept = np.allclose(gradient[kept], outputs[kept])
     yield see("claim that the gradient is the factor, where kept", where_kept, True, given)
     yield see("claim that the gradient is 0, where dropped", not gradient[~kept].any(), True, given)
-
-
-def drops_when_frozen(candidate):
-    """`trainable = False` makes no difference: there is nothing to train, and it drops as before."""
-    # That none of 4,096 is dropped: 2**-4096.
-    layer = candidate(0.5)
-    layer.trainable = False
-    is_dropping = bool(dropped(layer, *BATCH).any())
-    yield see("claim that it drops", is_dropping, True, "trainable = False, training=True")
-
-
-def keeps_the_dtype(candidate):
-    """Outputs have the dtype of the layer's policy."""
-    for policy, dtype in (
-        ("mixed_float16", "float16"),
-        ("mixed_bfloat16", "bfloat16"),
-        ("float64", "float64"),
-    ):
-        layer = candidate(0.5, dtype=policy)
-        for training in (True, False):
-            outputs = layer(ops.cast(np.ones(BATCH), dtype), training=training)
-            received = keras.backend.standardize_dtype(outputs.dtype)
-            given = f"dtype={policy!r}, training={training}"
-            yield see("dtype of the output", received, dtype, given)
-
-
-def refuses_integers(candidate):
-    """Integers pass in inference, and are refused in training, where they would be divided."""
-    inputs = ops.array([[1, 2], [3, 4]], "int32")
-    yield see("output", candidate(0.5)(inputs), inputs, "integers, no word about training")
-    error = outcome(lambda: candidate(0.5)(inputs, training=True))
-    given = "integers and training=True"
-    yield see("claim that the call is refused", error in REFUSALS, True, given)
-
-
-REFUSALS = ("ValueError", "TypeError")
-
-
-def refuses_what_is_no_rate(candidate):
-    """A rate below 0 or above 1, NaN, and text are refused."""
-    for rate in (-0.5, 1.5, float("nan")):
-        yield see(
-            "`__init__`", outcome(lambda rate=rate: candidate(rate)), "ValueError", f"{rate=}"
-        )
-    refused = outcome(lambda: candidate("0.5")) in REFUSALS
-    yield see("claim that it is refused", refused, True, "rate='0.5'")
 
 
 def refuses_what_is_no_noise_shape(candidate):
@@ -312,32 +180,9 @@ def refuses_what_is_no_noise_shape(candidate):
         yield see("claim that the call is refused", error != "no error", True, given)
 
 
-def config_makes_it_again(candidate):
-    """`get_config` holds every argument; `from_config` makes the same layer again."""
-    arguments = {"rate": 0.3, "noise_shape": (None, 1), "seed": 11, "name": "mine"}
-    config = candidate(**arguments).get_config()
-    yield see("list of keys that get_config lacks", [k for k in arguments if k not in config], [])
-    again = candidate.from_config(dict(config)).get_config()
-    for key, right in arguments.items():
-        received = list(again[key]) if key == "noise_shape" else again[key]
-        right = list(right) if key == "noise_shape" else right
-        yield see(f"{key} after from_config", str(received), str(right), f"{key}={right}")
-
-
-def passes_masks_on(candidate):
-    """The layer supports masking: the mask of its inputs reaches the next layer."""
-    yield see("supports_masking", candidate(0.5).supports_masking, True)
-
-
 def knows_its_output_shape(candidate):
     """The output has the shape of the inputs, also where nothing is computed yet."""
-    layer = candidate(0.5)
-    sizes = [str(size) for size in layer(keras.Input((3, 5))).shape]
-    given = "a symbolic input (None, 3, 5)"
-    yield see("list of the output's sizes", sizes, ["None", "3", "5"], given)
-    if type(layer).compute_output_shape is not keras.Layer.compute_output_shape:
-        sizes = [str(size) for size in layer.compute_output_shape((None, 3, 5))]
-        yield see("list from compute_output_shape", sizes, ["None", "3", "5"], "(None, 3, 5)")
+    yield from kept_shape(candidate(0.5), 3, 5)
 
 
 def goes_on_after_a_file(candidate):
@@ -555,17 +400,17 @@ DROPOUT = Exam(
         draws_anew_at_every_call,
         draws_anew_in_a_compiled_function,
         repeats_itself_by_its_seed,
-        shares_masks_by_its_noise_shape,
+        shares_by_its_noise_shape,
         drops_nothing_or_all,
         gradients_take_the_same_mask,
-        drops_when_frozen,
+        works_when_frozen,
         keeps_the_dtype,
         refuses_integers,
-        refuses_what_is_no_rate,
+        refuses_what_is_no_share,
         refuses_what_is_no_noise_shape,
         passes_masks_on,
         knows_its_output_shape,
-        config_makes_it_again,
+        using(config_makes_it_again, rate=0.3, noise_shape=(None, 1)),
         goes_on_after_a_file,
     ),
     mistakes=(
