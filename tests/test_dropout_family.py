@@ -20,9 +20,11 @@ from solutions.blocks.dropout import (
 )
 from tests.test_dropout import binomial, outside
 from utils.exams import (
+    Mistake,
     alpha_dropout,
     concrete_dropout,
     examine,
+    exams,
     gaussian_noise,
     monte_carlo_dropout,
     spatial_dropout,
@@ -88,7 +90,8 @@ def test_alpha_exam_refuses_a_right_answer_less_than_once_in_a_trillion_checks()
     few_dropped = sum(binomial(10_000, min(RATES), n) for n in range(fewest + 1))
     few_kept = sum(binomial(10_000, 1 - max(RATES), n) for n in range(fewest + 1))
     shares = sum(outside(int(np.prod(SHARE_OF)), rate, SHARE_MARGIN) for rate in RATES)
-    assert ALWAYS + 3 * (few_dropped + few_kept) + shares + 18 * 2.0**-63 < 1e-12
+    same_zeros = 0.9**10_000 + 2 * 0.5**10_000
+    assert ALWAYS + 6 * (few_dropped + few_kept) + shares + same_zeros + 18 * 2.0**-63 < 1e-12
 
 
 def test_monte_carlo_exam_refuses_a_right_answer_less_than_once_in_a_trillion_checks() -> None:
@@ -115,6 +118,36 @@ def test_exams_of_the_family_do_not_depend_on_chance(name: str, seed: int) -> No
     keras.utils.set_random_seed(seed)
     report = examine(name, getattr(blocks, name))
     assert report.passed, report
+
+
+# --- What a learner reads ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("GaussianDropout", gaussian_noise.APPLY),
+        ("GaussianNoise", gaussian_noise.ADD),
+        ("AlphaDropout", alpha_dropout.BACK),
+        ("ConcreteDropout", concrete_dropout.MASK),
+        ("ConcreteDropout", concrete_dropout.PENALTY),
+        ("monte_carlo", "return tuple("),
+    ],
+)
+def test_forgotten_return_is_named(name: str, line: str) -> None:
+    exam = exams()[name]
+    without = Mistake("", find=line, put=line.removeprefix("return "), says="")
+    assert "None" in (said := str(examine(name, exam.with_mistake(without))))
+    assert "is a `return` missing?" in said
+
+
+def test_passes_of_predict_are_named_in_time() -> None:
+    exam = exams()["monte_carlo"]
+    put = monte_carlo_dropout.STACK.replace(
+        "awake(inputs, training=True)", "awake.predict(inputs, verbose=0)"
+    )
+    slow = exam.with_mistake(Mistake("", find=monte_carlo_dropout.STACK, put=put, says=""))
+    assert examine("monte_carlo", slow).mistake == "predicts"
 
 
 # --- As Keras's -------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-# Made from the sources named below by `python3 course.py build`, checksum 6ce57f8202e4c636
+# Made from the sources named below by `python3 course.py build`, checksum ddd603f971ae14d7
 """The blocks of the course in `dropout`, as its lessons solve them.
 
 inverted_dropout: solutions/07_dropout.py
@@ -439,7 +439,7 @@ class ConcreteDropout(keras.layers.Wrapper):
         self.add_loss(self.penalty())
         if training:
             check_floats(inputs)
-            factors = self.relaxed_mask(inputs) / (1 - self.rate)
+            factors = self.relaxed_mask(inputs) / ops.sigmoid(-self.logit)  # 1 - rate, never 0
             inputs = inputs * ops.cast(factors, inputs.dtype)
         return self.layer(inputs)
 

@@ -14,16 +14,16 @@ def uniform(layer, inputs):
 
 
 class ByTheKeptShare(ConcreteDropout):
-    """The mask by the logit of the share that is kept; the entropy by plain logarithms."""
+    """The mask by the logit of the share that is kept; the entropy by softplus."""
 
     def relaxed_mask(self, inputs):
         noise = uniform(self, inputs)
-        logit = ops.log(1 - self.rate) - ops.log(self.rate)
+        logit = ops.log_sigmoid(-self.logit) - ops.log_sigmoid(self.logit)
         return ops.sigmoid((logit + ops.log(noise / (1 - noise))) / self.temperature)
 
     def penalty(self):
-        rate, kept = self.rate, 1 - self.rate
-        negative_entropy = rate * ops.log(rate) + kept * ops.log(kept)
+        rate, kept = self.rate, 1 / (1 + ops.exp(self.logit))
+        negative_entropy = -rate * ops.softplus(-self.logit) - kept * ops.softplus(self.logit)
         squares = ops.sum(ops.cast(self.layer.kernel, rate.dtype) ** 2)
         return (
             self.weight_regularizer * squares / kept
@@ -52,15 +52,16 @@ class WithTwoLosses(ConcreteDropout):
     """Two losses for two terms, and TensorFlow's operations."""
 
     def call(self, inputs, training=False):
-        rate = tf.sigmoid(self.logit.value)
+        logit = self.logit.value
+        rate, kept = tf.sigmoid(logit), tf.sigmoid(-logit)
         kernel = tf.cast(tf.convert_to_tensor(self.layer.kernel), rate.dtype)
-        self.add_loss(2 * self.weight_regularizer * tf.nn.l2_loss(kernel) / (1 - rate))
-        entropy = tf.nn.sigmoid_cross_entropy_with_logits(rate, self.logit.value)
+        self.add_loss(2 * self.weight_regularizer * tf.nn.l2_loss(kernel) / kept)
+        entropy = tf.nn.sigmoid_cross_entropy_with_logits(rate, logit)
         self.add_loss(-self.dropout_regularizer * inputs.shape[-1] * entropy)
         if training:
             if not inputs.dtype.is_floating:
                 raise TypeError("floats only")
-            factors = self.relaxed_mask(inputs) / (1 - rate)
+            factors = self.relaxed_mask(inputs) / kept
             inputs = inputs * tf.cast(factors, inputs.dtype)
         return self.layer(inputs)
 

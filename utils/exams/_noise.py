@@ -67,7 +67,20 @@ def shared_axes(values: np.ndarray) -> str:
     return str([axis for axis in range(values.ndim) if np.ptp(values, axis=axis).max() < 1e-5])
 
 
+def few(values: np.ndarray) -> np.ndarray | str:
+    """These different values, or in a few words that chance has no part in."""
+    return values if len(values) < 6 else "many different numbers"
+
+
 # --- When, and how often anew -----------------------------------------------------------------------
+
+
+def returns_something(candidate):
+    """A call returns its outputs, in training as in inference."""
+    for training in (True, False):
+        outputs = candidate(0.5)(np.ones((2, 2), "float32"), training=training)
+        received = None if outputs is None else "something"
+        yield see("output", received, "something", f"Layer(0.5), training={training}")
 
 
 def rests_in_inference(candidate, shape=BATCH):
@@ -76,9 +89,8 @@ def rests_in_inference(candidate, shape=BATCH):
     for arguments in ({"training": False}, {}):
         given = f"Layer(0.4), {'training=False' if arguments else 'no word about training'}"
         outputs = candidate(0.4)(inputs, **arguments)
-        found = factors(outputs, inputs)
-        few = found if len(found) < 5 else "very long"
-        yield see("list of factors, output / input,", few, [1.0], given)
+        found = few(factors(outputs, inputs))
+        yield see("list of factors, output / input,", found, [1.0], given)
         unchanged = np.array_equal(numbers(outputs), numbers(inputs))
         yield see("claim that outputs are the inputs, bit for bit", unchanged, True, given)
 
@@ -92,7 +104,10 @@ def draws_for_every_unit_of_every_example(candidate):
     yield see("number of examples with noise of their own", examples, 64, given)
     if examples < 64:
         return  # how many units are then alike is a matter of chance
-    yield see("number of units with noise of their own", different(drawn, 1), 64, given)
+    units = different(drawn, 1)
+    yield see("number of units with noise of their own", units, 64, given)
+    if units < 64:
+        return  # such noise may not even fit images
     drawn = noise(candidate(0.5), *IMAGES)
     given = "inputs of shape (64, 2, 3, 4), Layer(0.5)"
     units = different(drawn.reshape(64, -1), 1)

@@ -24,6 +24,7 @@ from ._noise import (
     refuses_what_is_no_share,
     repeats_itself_by_its_seed,
     rests_in_inference,
+    returns_something,
     shares_by_its_noise_shape,
     using,
     works_when_frozen,
@@ -57,7 +58,8 @@ def saturates_or_keeps(candidate):
     # at 0.9: < 1e-70.
     inputs = 2 + np.abs(normal(100, 100))  # far from the lowest value: what is kept is told apart
     for rate in RATES:
-        outputs = numbers(candidate(rate)(inputs, training=True))
+        layer = candidate(rate)
+        outputs = numbers(layer(inputs, training=True))
         dropped, kept = split(outputs)
         given = f"rate {rate} and inputs above 2"
         some = kept.mean() > FEWEST
@@ -67,11 +69,28 @@ def saturates_or_keeps(candidate):
             is_line = np.allclose(np.polyval(line, inputs[kept]), outputs[kept], atol=1e-4)
             yield see("claim that what is kept is a * inputs + b", is_line, True, given)
             if is_line:
+                others = numbers(layer(3 * inputs, training=True))
+                _, left = split(others)
+                again = np.polyfit(3 * inputs[left], others[left], 1)
+                is_same = np.allclose(line, again, atol=1e-3)
+                yield see("claim that a and b are those of another batch", is_same, True, given)
+                if not is_same:
+                    return  # they are then a matter of chance
                 right = right_line(rate)
                 yield see("factor a and offset b of what is kept", line, right, given, 1e-3)
         received = "none" if dropped is None else dropped
         right = np.polyval(right_line(rate), LOWEST)
         yield see("one value of all that is dropped", received, right, given, 1e-3)
+
+
+def keeps_zeros(candidate):
+    """An input that is exactly 0 is kept like any other: 0 is not the sign of a dropped unit."""
+    # That all of 10,000 units are kept, at rate 0.1, or all dropped, at 0.5: < 1e-400.
+    for rate in (0.1, 0.5):
+        outputs = numbers(candidate(rate)(np.zeros((100, 100), "float32"), training=True))
+        are_two = len(np.unique(np.round(outputs, 4))) == 2
+        what = "claim that outputs are of two kinds, dropped and kept,"
+        yield see(what, are_two, True, f"rate {rate} and inputs of zeros")
 
 
 def drops_the_share_it_is_told(candidate):
@@ -118,8 +137,10 @@ ALPHA = Exam(
     name="AlphaDropout",
     block="dropout",
     probes=(
+        returns_something,
         rests_in_inference,
         saturates_or_keeps,
+        keeps_zeros,
         drops_the_share_it_is_told,
         draws_for_every_unit_of_every_example,
         draws_anew_at_every_call,
@@ -150,6 +171,48 @@ ALPHA = Exam(
             find=MIXED,
             put="mixed = (1 - self.rate) * super().call(inputs, training=True)",
             says="You set units to 0. Set them to SELU's lowest value, where it switches a unit off.",
+        ),
+        Mistake(
+            "zeros-taken-for-dropped",
+            find=MIXED,
+            put="zero = super().call(inputs, training=True) == 0\n"
+            "        mixed = ops.where(zero, self.saturation, inputs)",
+            says="You find dropped units by their 0, and an input that is 0 is taken for one. Shift what "
+            "you give to `super().call`, so that the 0 of a dropped unit lies where you want it, or choose "
+            "by the mask itself.",
+        ),
+        Mistake(
+            "not-shifted-back",
+            find=MIXED,
+            put="mixed = above",
+            says="You subtract the lowest value before plain dropout and do not add it again afterwards.",
+        ),
+        Mistake(
+            "shifted-the-wrong-way",
+            find=ABOVE,
+            put=ABOVE.replace("inputs - self", "inputs + self"),
+            says="You add the lowest value before plain dropout and once more afterwards. Subtract it "
+            "before: its 0 then stands for the lowest value.",
+        ),
+        Mistake(
+            "shifted-back-alone",
+            find=ABOVE,
+            put=ABOVE.replace("inputs - self.saturation", "inputs"),
+            says="You add the lowest value after plain dropout without having subtracted it before.",
+        ),
+        Mistake(
+            "statistics-of-the-batch",
+            find=BACK,
+            put="return (mixed - ops.mean(mixed)) / ops.std(mixed)",
+            says="You take mean and standard deviation from the batch at hand. They are those of inputs of "
+            "mean 0 and variance 1, and follow from the rate alone.",
+        ),
+        Mistake(
+            "statistics-of-each-unit-in-the-batch",
+            find=BACK,
+            put="return (mixed - ops.mean(mixed, axis=0)) / ops.std(mixed, axis=0)",
+            says="You take mean and standard deviation from the batch, for each unit. They are those of "
+            "inputs of mean 0 and variance 1, and follow from the rate alone.",
         ),
         Mistake(
             "neither-a-nor-b",
@@ -245,6 +308,12 @@ ALPHA = Exam(
             "lowest^2).",
         ),
         Mistake(
+            "variance-not-of-the-kept-share",
+            find=VARIANCE,
+            put="variance = 1 + self.rate * self.saturation**2",
+            says="In your variance the factor 1 - rate is missing: (1 - rate) * (1 + rate * lowest^2).",
+        ),
+        Mistake(
             "variance-of-the-mask",
             find=VARIANCE,
             put="variance = (1 - self.rate) * self.rate * self.saturation**2",
@@ -336,12 +405,15 @@ ALPHA = Exam(
         ),
     ),
     hints=(
-        "Three steps: set units to the lowest value; work out mean and variance of that, for inputs of mean "
-        "0 and variance 1; subtract the one, divide by the root of the other.",
-        "A share of `rate` lies at the lowest value, call it s; the others have the mean 0 and the variance "
+        "Three steps: set units to the lowest value, call it s; work out mean and variance of that, for "
+        "inputs of mean 0 and variance 1; subtract the one, divide by the root of the other.",
+        "Plain dropout of inputs - s, which is what `super().call` gives in training, is 0 where a unit is "
+        "dropped: add s, and it lies at s. What is kept was divided by 1 - rate: multiply by that before you "
+        "add s.",
+        "A share of `rate` lies at s; the others have the mean 0 and the variance "
         "1. The mean is rate * s. The mean square is (1 - rate) + rate * s^2.",
-        "The mean square less the square of the mean is (1 - rate) * (1 + rate * s^2). `ops.where` with "
-        "`self.draw_mask(inputs)` takes the inputs where they are kept, s elsewhere.",
+        "The mean square less the square of the mean is (1 - rate) * (1 + rate * s^2). Subtract the mean, "
+        "divide by the root of that.",
     ),
     why="Plain dropout of inputs - s leaves 0 where it drops, which is s once s is added again: its mask, "
     "its noise shape and its gradient are used as they are. Times 1 - rate takes its scaling back.",

@@ -12,6 +12,7 @@ refuses a right answer less than once in 10^12 checks: `tests/test_dropout_famil
 
 import keras
 import numpy as np
+from keras import ops
 
 from utils.quiet import tensorflow as tf
 
@@ -76,6 +77,18 @@ def logistic(value):
 
 def logit(share):
     return np.log(share / (1 - share))
+
+
+def returns_mask_and_penalty(candidate):
+    """`relaxed_mask` and `penalty` return what they work out."""
+    layer = prepared(candidate, 0.3)
+    inputs = ops.ones((2, 5))
+    for name, call in (
+        ("relaxed_mask", lambda: layer.relaxed_mask(inputs)),
+        ("penalty", lambda: layer.penalty()),
+    ):
+        received = "something" if not hasattr(layer, name) or call() is not None else None
+        yield see(f"result of {name}", received, "something", "rate 0.3")
 
 
 # --- The mask ---------------------------------------------------------------------------------------
@@ -197,6 +210,17 @@ def learns_from_the_penalty(candidate):
         yield see(f"{what} kernel", received[1], 0.6 * kernel / (1 - rate), given, 1e-4)
 
 
+def stays_finite(candidate):
+    """Loss and outputs are finite where the rate is so close to 1 that it is rounded to it."""
+    layer = prepared(candidate, 0.5, weight_regularizer=0.3, dropout_regularizer=0.7)
+    weight(layer, "logit").assign(20)
+    outputs = layer(np.ones((2, 5), "float32"), training=True)
+    given = "a logit of 20, for which sigmoid(logit) is rounded to 1"
+    for what, values in (("loss", sum(layer.losses)), ("outputs", outputs)):
+        is_finite = bool(np.isfinite(numbers(values)).all())
+        yield see(f"claim that the {what} is finite", is_finite, True, given)
+
+
 def keeps_its_precision(candidate):
     """The rate is not rounded to 16 bits, whatever the layer computes in."""
     layer = prepared(candidate, 0.1, weight_regularizer=0, dtype="mixed_float16")
@@ -275,13 +299,15 @@ WEIGHTS = "weights = ops.sum(ops.square(kernel)) / kept"
 ENTROPY = "entropy = -self.rate * ops.log_sigmoid(self.logit) - kept * ops.log_sigmoid(-self.logit)"
 COINS = "coins = self.num_inputs * entropy"
 PENALTY = "return self.weight_regularizer * weights - self.dropout_regularizer * coins"
-FACTORS = "factors = self.relaxed_mask(inputs) / (1 - self.rate)"
+FACTORS = "factors = self.relaxed_mask(inputs) / ops.sigmoid(-self.logit)"
+KEPT = "kept = ops.sigmoid(-self.logit)\n"
 LOSS = "self.add_loss(self.penalty())"
 
 CONCRETE = Exam(
     name="ConcreteDropout",
     block="dropout",
     probes=(
+        returns_mask_and_penalty,
         begins_at_its_rate,
         of_the_mask(rests_in_inference),
         of_the_mask(draws_for_every_unit_of_every_example),
@@ -290,6 +316,7 @@ CONCRETE = Exam(
         penalizes_weights,
         rewards_entropy,
         learns_from_the_penalty,
+        stays_finite,
         of_the_mask(draws_anew_at_every_call),
         of_the_mask(draws_anew_in_a_compiled_function),
         of_the_mask(repeats_itself_by_its_seed),
@@ -390,6 +417,24 @@ CONCRETE = Exam(
             find=DROPPED,
             put='dropped = ops.cast(self.logit + noise > 0, "float32")',
             says="Your masks are 0 or 1: no gradient comes through to the rate. Relax them, by a sigmoid.",
+        ),
+        Mistake(
+            "rounded-masks",
+            find=MASK,
+            put="return ops.round(1 - dropped)",
+            says="You round the masks: no gradient comes through to the rate. Leave them between 0 and 1.",
+        ),
+        Mistake(
+            "no-sigmoid",
+            find=DROPPED,
+            put=DROPPED.replace("ops.sigmoid", ""),
+            says="Your masks are not between 0 and 1: the sigmoid is missing.",
+        ),
+        Mistake(
+            "divided-twice",
+            find=MASK,
+            put="return (1 - dropped) / (1 - self.rate)",
+            says="You divide the mask by 1 - rate. `call` does that already: the mask is between 0 and 1.",
         ),
         Mistake(
             "rate-cut-off",
@@ -526,6 +571,32 @@ CONCRETE = Exam(
             says="You add up absolute values. Take squares.",
         ),
         Mistake(
+            "half-the-squares",
+            find=WEIGHTS,
+            put=WEIGHTS.replace("ops.sum", "0.5 * ops.sum"),
+            says="You take half of the squares. The half is in `weight_regularizer` already.",
+        ),
+        Mistake(
+            "weight-regularizer-forgotten",
+            find=PENALTY,
+            put=PENALTY.replace("self.weight_regularizer * ", ""),
+            says="The kernel's squares are not multiplied by `weight_regularizer`.",
+        ),
+        Mistake(
+            "dropout-regularizer-forgotten",
+            find=PENALTY,
+            put=PENALTY.replace("self.dropout_regularizer * ", ""),
+            says="The entropy is not multiplied by `dropout_regularizer`.",
+        ),
+        Mistake(
+            "infinite-at-rate-1",
+            find=KEPT,
+            put="kept = 1 - self.rate\n",
+            says="Where the rate is rounded to 1, 1 - rate is 0, and your penalty is infinite or not a "
+            "number. Take sigmoid(-logit) for 1 - rate, log_sigmoid of plus and minus the logit for the "
+            "logarithms.",
+        ),
+        Mistake(
             "mean-for-sum",
             find=WEIGHTS,
             put=WEIGHTS.replace("ops.sum", "ops.mean"),
@@ -539,7 +610,7 @@ CONCRETE = Exam(
         ),
         Mistake(
             "penalty-cut-off-from-the-rate",
-            find="kept = ops.sigmoid(-self.logit)\n",
+            find=KEPT,
             put="kept = ops.stop_gradient(ops.sigmoid(-self.logit))\n",
             says="The penalty's gradient does not reach the rate. Compute it from `self.rate`.",
         ),

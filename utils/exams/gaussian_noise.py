@@ -23,6 +23,7 @@ from ._noise import (
     refuses_what_is_no_share,
     repeats_itself_by_its_seed,
     rests_in_inference,
+    returns_something,
     using,
     works_when_frozen,
 )
@@ -66,7 +67,10 @@ def adds(candidate):
     outputs, gradient = with_gradient(candidate(0.5), inputs)
     given = "stddev 0.5"
     yield see("shape of the output", outputs.shape, (64, 64), given)
-    yield see("claim that the gradient is 1", np.allclose(gradient, 1), True, given)
+    reached = bool(gradient.any())
+    yield see("claim that a gradient reaches the inputs", reached, True, given)
+    if reached:
+        yield see("claim that the gradient is 1", np.allclose(gradient, 1), True, given)
 
 
 def has_the_spread_of_dropout(candidate):
@@ -89,7 +93,7 @@ def _gauges(what, values, mean, stddev, given):
     """Mean and standard deviation, and how many values lie near the mean, which tells the shape."""
     # Of 160,000 normal numbers: that the mean is 3 % of the standard deviation off, 12 times its own,
     # < 1e-32; the standard deviation 3 %, < 1e-60; the share 15 %, < 1e-90.
-    if values.std() and min(different(values, 0), different(values, 1)) < 400:
+    if np.any(values != mean) and min(different(values, 0), different(values, 1)) < 400:
         return  # units share their noise, as another probe says: too little of it to measure
     given = f"{given} and 160,000 units with inputs of 2"
     found = [values.mean(), values.std()]
@@ -134,6 +138,7 @@ DROPOUT = Exam(
     name="GaussianDropout",
     block="dropout",
     probes=(
+        returns_something,
         rests_in_inference,
         multiplies,
         draws_for_every_unit_of_every_example,
@@ -172,6 +177,13 @@ DROPOUT = Exam(
             "1 - rate: sqrt(rate / (1 - rate)).",
         ),
         Mistake(
+            "root-of-the-mean-square",
+            find=STDDEV,
+            put="stddev = (1 / (1 - self.rate)) ** 0.5",
+            says="1 / (1 - rate) is the mean square. The variance is that less the square of the mean, 1: "
+            "rate / (1 - rate).",
+        ),
+        Mistake(
             "rate-as-keep-probability",
             find=STDDEV,
             put="stddev = ((1 - self.rate) / self.rate) ** 0.5",
@@ -183,6 +195,12 @@ DROPOUT = Exam(
             find=DRAW,
             put=DRAW.replace("1.0", "0.0"),
             says="Your factors have the mean 0: on average nothing is left. Their mean is 1.",
+        ),
+        Mistake(
+            "noise-alone",
+            find=APPLY,
+            put="return noise",
+            says="You return the noise. Multiply the inputs by it.",
         ),
         Mistake(
             "noise-added",
@@ -270,7 +288,8 @@ DROPOUT = Exam(
             "inactive-in-training",
             find=APPLY,
             put="return inputs",
-            says="Nothing happens in training either: multiply by the noise.",
+            says="In training the inputs come out as they went in: noise is not applied, or its standard "
+            "deviation is 0.",
         ),
         Mistake(
             "same-noise-every-call",
@@ -330,6 +349,7 @@ NOISE = Exam(
     name="GaussianNoise",
     block="dropout",
     probes=(
+        returns_something,
         rests_in_inference,
         adds,
         draws_for_every_unit_of_every_example,
@@ -345,6 +365,18 @@ NOISE = Exam(
             find=ADD,
             put="return inputs * keras.random.normal(shape, 1.0, self.stddev, inputs.dtype, seed)",
             says="Your noise multiplies, as GaussianDropout's does. It is added.",
+        ),
+        Mistake(
+            "noise-of-mean-zero-multiplies",
+            find=ADD,
+            put="return inputs * keras.random.normal(shape, 0.0, self.stddev, inputs.dtype, seed)",
+            says="Your noise multiplies, and has the mean 0: on average nothing is left. It is added.",
+        ),
+        Mistake(
+            "cut-off-at-zero",
+            find=ADD,
+            put=ADD.replace("inputs +", "ops.relu(inputs +") + ")",
+            says="You cut the sum off at 0. It is the output as it is, also below 0.",
         ),
         Mistake(
             "noise-grows-with-the-inputs",
@@ -414,6 +446,12 @@ NOISE = Exam(
             find=ADD,
             put="shape = (shape[0], *[1 for size in shape[1:]])\n        " + ADD,
             says="All units of an example have the same noise. Draw a number for each unit of each example.",
+        ),
+        Mistake(
+            "one-number-for-all",
+            find=ADD,
+            put=ADD.replace("(shape,", "((),"),
+            says="You draw one number for the whole batch. Draw a number for each unit of each example.",
         ),
         Mistake(
             "sizes-must-be-known",

@@ -5,11 +5,15 @@ the spread one of two: exact values, whatever the masks are. Chance refuses a ri
 in 10^12 checks: `tests/test_dropout_family.py`.
 """
 
+import functools
+
 import keras
 import numpy as np
 
+from solutions.blocks.normalization import BatchNormalization
+
 from ._exam import Exam, Mistake, see
-from ._noise import numbers
+from ._noise import few, numbers
 from ._oracle import normal
 from .dropout import DROPOUT
 
@@ -20,9 +24,39 @@ LAYERS = keras.layers
 
 
 def distinct(values):
-    """The different values, rounded, in a few words."""
-    found = np.unique(np.round(numbers(values), 2) + 0.0)
-    return found if len(found) < 6 else "very long"
+    """The different values, rounded, in a few words; of the right shape, or they are left to chance."""
+    if np.shape(values) != CROWD:
+        return "numbers in another shape"
+    return few(np.unique(np.round(numbers(values), 2) + 0.0))
+
+
+@functools.lru_cache
+def drops(monte_carlo):
+    """Whether a pass differs from inference; one that fails is left to the probes."""
+    # That each of 10,000 units is kept: 0.2**10000.
+    model = keras.Sequential([keras.Input(CROWD[1:]), LAYERS.Dropout(RATE)])
+    try:
+        mean, _ = monte_carlo(model, np.ones(CROWD, "float32"), num_passes=1)
+        return not np.array_equal(numbers(mean), np.ones(CROWD))
+    except Exception:
+        return True
+
+
+def if_it_drops(probe):
+    """`probe`, unless nothing is dropped: `predict` would take long to say no more than that."""
+
+    @functools.wraps(probe)
+    def look(monte_carlo):
+        if drops(monte_carlo):
+            yield from probe(monte_carlo)
+
+    return look
+
+
+def drops_in_every_pass(monte_carlo):
+    """In each pass units are dropped."""
+    given = f"Dropout({RATE}), inputs of ones and num_passes=1"
+    yield see("claim that units are dropped", drops(monte_carlo), True, given)
 
 
 def takes_the_mean_of_passes_that_differ(monte_carlo):
@@ -59,19 +93,38 @@ def makes_fifty_passes_unless_told(monte_carlo):
 
 def leaves_normalization_in_inference(monte_carlo):
     """Batch normalization stays in inference: it uses its moving averages, and does not move them."""
+    normalization = LAYERS.BatchNormalization()
+    yield from _rests(monte_carlo, normalization, normalization, "BatchNormalization of Keras")
+
+
+def leaves_your_normalization_in_inference(monte_carlo):
+    """Batch normalization of the course, which is no subclass of Keras's, stays in inference too."""
+    normalization = BatchNormalization()
+    yield from _rests(monte_carlo, normalization, normalization, "BatchNormalization of the course")
+
+
+def leaves_normalization_inside_in_inference(monte_carlo):
+    """Batch normalization in a model inside the model stays in inference too."""
+    normalization = LAYERS.BatchNormalization()
+    inner = keras.Sequential([keras.Input(CROWD[1:]), normalization])
+    yield from _rests(monte_carlo, normalization, inner, "a model of BatchNormalization")
+
+
+def _rests(monte_carlo, normalization, layer, what):
+    """What becomes of `normalization`, which is `layer` or inside it, in front of a dropout."""
     # Of inputs of 5 the batch's own statistics make 3, beta; initial averages 5; the right ones 7.
     # That one of the four means is missing: as above.
-    normalization, inputs = LAYERS.BatchNormalization(), np.full(CROWD, 5, "float32")
-    model = keras.Sequential([keras.Input(CROWD[1:]), normalization, LAYERS.Dropout(RATE)])
+    inputs = np.full(CROWD, 5, "float32")
+    model = keras.Sequential([keras.Input(CROWD[1:]), layer, LAYERS.Dropout(RATE)])
     normalization.set_weights([np.full(CROWD[1], value) for value in (2, 3, 4, 0.249)])
-    inference, before = numbers(model(inputs)), [numbers(each) for each in model.weights]
+    before = [numbers(each) for each in model.weights]
     mean, _ = monte_carlo(model, inputs, num_passes=PASSES)
     unmoved = all(
         np.array_equal(*pair) for pair in zip(before, map(numbers, model.weights), strict=True)
     )
-    given = f"BatchNormalization, Dropout({RATE}), equal inputs and num_passes={PASSES}"
+    given = f"{what}, Dropout({RATE}), equal inputs and num_passes={PASSES}"
     yield see("claim that the moving averages are as before", unmoved, True, given)
-    yield see("list of means, mean / inference,", distinct(mean / inference), MEANS, given)
+    yield see("list of means, mean / inference,", distinct(numbers(mean) / 7), MEANS, given)
 
 
 def leaves_the_model_as_it_is(monte_carlo):
@@ -129,13 +182,21 @@ MONTE_CARLO = Exam(
     name="monte_carlo",
     block="dropout",
     probes=(
-        takes_the_mean_of_passes_that_differ,
-        measures_the_spread,
-        makes_fifty_passes_unless_told,
-        leaves_normalization_in_inference,
-        leaves_the_model_as_it_is,
-        reaches_every_dropout,
-        wakes_the_whole_family,
+        drops_in_every_pass,
+        *map(
+            if_it_drops,
+            (
+                takes_the_mean_of_passes_that_differ,
+                measures_the_spread,
+                makes_fifty_passes_unless_told,
+                leaves_normalization_in_inference,
+                leaves_your_normalization_in_inference,
+                leaves_normalization_inside_in_inference,
+                leaves_the_model_as_it_is,
+                reaches_every_dropout,
+                wakes_the_whole_family,
+            ),
+        ),
     ),
     mistakes=(
         Mistake(
@@ -158,6 +219,44 @@ MONTE_CARLO = Exam(
             put="pass",
             says="In your copy batch normalization uses the statistics of this batch. A layer with "
             "trainable=False rests in training too; dropout does not.",
+        ),
+        Mistake(
+            "freezes-keras-normalization-alone",
+            find=FREEZE,
+            put="for layer in awake._flatten_layers():\n"
+            "        if isinstance(layer, keras.layers.BatchNormalization):\n"
+            "            layer.trainable = False",
+            says="You freeze batch normalizations of Keras's class alone. Yours is no subclass of it, and "
+            "goes on training. Freeze the whole copy: dropout does not notice.",
+        ),
+        Mistake(
+            "freezes-your-normalization-alone",
+            find=FREEZE,
+            put="from solutions.blocks.normalization import BatchNormalization\n"
+            "    for layer in awake._flatten_layers():\n"
+            "        if isinstance(layer, BatchNormalization):\n"
+            "            layer.trainable = False",
+            says="You freeze batch normalizations of your own class alone. Keras's is no subclass of it, and "
+            "goes on training. Freeze the whole copy: dropout does not notice.",
+        ),
+        Mistake(
+            "freezes-outer-normalization-alone",
+            find=FREEZE,
+            put="for layer in awake.layers:\n"
+            '        if type(layer).__name__ == "BatchNormalization":\n'
+            "            layer.trainable = False",
+            says="You look for batch normalization among the model's own layers. One in a model inside the "
+            "model goes on training. Freeze the whole copy.",
+        ),
+        Mistake(
+            "freezes-outer-normalization-of-keras-alone",
+            find=FREEZE,
+            put="for layer in awake.layers:\n"
+            "        if isinstance(layer, keras.layers.BatchNormalization):\n"
+            "            layer.trainable = False",
+            says="You freeze batch normalizations of Keras's class, among the model's own layers, and none "
+            "else: not yours, which is no subclass of it, and none in a model inside the model. Freeze the "
+            "whole copy: dropout does not notice.",
         ),
         Mistake(
             "freezes-the-model-itself",
@@ -262,6 +361,13 @@ MONTE_CARLO = Exam(
             put=STATISTICS.replace("axis=0", "axis=1"),
             says="You take mean and spread over the examples. They are over the passes, and have the shape "
             "of the outputs.",
+        ),
+        Mistake(
+            "over-everything",
+            find=STATISTICS,
+            put="statistics = ops.mean(outputs), ops.std(outputs)",
+            says="You take mean and spread over all axes. They are over the passes, axis 0, and have the "
+            "shape of the outputs.",
         ),
         Mistake(
             "spread-first",

@@ -13,6 +13,7 @@ from ._noise import (
     draws_anew_at_every_call,
     draws_anew_in_a_compiled_function,
     factors,
+    few,
     keeps_the_dtype,
     noise,
     on,
@@ -43,9 +44,8 @@ def keeps_or_drops(candidate, shape):
     """In training a number becomes 0 or `inputs / (1 - rate)`."""
     # That none of 64 * 64 fates is to drop: 0.8**4096 < 1e-396.
     inputs = normal(*shape)
-    found = factors(candidate(0.2)(inputs, training=True), inputs)
-    few = found if len(found) < 5 else "very long"
-    yield see("list of factors, output / input,", few, [0.0, 1.25], f"rate 0.2, inputs {shape}")
+    found = few(factors(candidate(0.2)(inputs, training=True), inputs))
+    yield see("list of factors, output / input,", found, [0.0, 1.25], f"rate 0.2, inputs {shape}")
 
 
 def drops_whole_features(candidate):
@@ -314,6 +314,20 @@ SPATIAL_2D = Exam(
             put="(1, 1, 1, None) if last else (1, None, 1, 1)",
             says="All examples of a batch lose the same feature maps. Each has a mask of its own: None along "
             "axis 0.",
+        ),
+        Mistake(
+            "drops-whole-examples",
+            find=SHAPE,
+            put="(None, 1, 1, 1)",
+            says="You drop all feature maps of an example, or none. Each has a fate of its own: None where "
+            "the channels are.",
+        ),
+        Mistake(
+            "data-format-ignored",
+            find='last = data_format == "channels_last"',
+            put='last = keras.config.image_data_format() == "channels_last"',
+            says="You ask Keras's setting even where a `data_format` was given. Ask the argument: the "
+            "setting is in it where none was given.",
         ),
         Mistake(
             "setting-ignored",
