@@ -12,6 +12,9 @@ COINS = "two fair coins differ as often as they agree, heads are as likely as ta
 SAME_LENGTH = "they are of one length"
 NO_OPTIMIZER = "no optimizer is ever given these variables"
 VERDICT = "return bool(np.all(np.abs(np.array([examples, units, calls]) - 0.5) < 0.15))"
+UNCHECKED = "what is not checked here, another check refuses, or Keras's own takes"
+TURNED = "turned or not, the result is the same"
+ZEROS = "it matters for a matrix of zeros only, which stays 0"
 WORDS = "the words of an error"
 SYMMETRIC = "the noise is as often above 0 as below"
 NO_NOISE = "noise of standard deviation 0 changes nothing"
@@ -24,6 +27,28 @@ RATE_BELOW_1 = {
 }
 SLOT_NAME = "the slot has another name: exams take any"
 GRADIENTS_DTYPE = "a gradient arrives in the dtype of its variable"
+NOT_KERASS = (
+    "Keras refuses no such number: an answer need not either, and what the lesson gives does"
+)
+ANY_SLOT_NAME = "a slot may have any name"
+ADAMS_ARGUMENTS = {
+    'check_share("beta_1", beta_1)  [beta_1 -> beta_2]': NOT_KERASS,
+    'check_share("beta_2", beta_2)  [beta_2 -> epsilon]': NOT_KERASS,
+    'check_share("beta_1", beta_1)  ["beta_1" -> \'beta_1_\']': NOT_KERASS,
+    'check_share("beta_2", beta_2)  ["beta_2" -> \'beta_2_\']': NOT_KERASS,
+    'check_not_negative("epsilon", epsilon)  ["epsilon" -> \'epsilon_\']': NOT_KERASS,
+}
+ADAMS_SLOTS = {
+    'self.momentums = self.add_optimizer_variables(variables, "momentum")  '
+    "[\"momentum\" -> 'momentum_']": ANY_SLOT_NAME,
+    'self.velocities = self.add_optimizer_variables(variables, "velocity")  '
+    "[\"velocity\" -> 'velocity_']": ANY_SLOT_NAME,
+}
+COUNTED = 'weights = [keras.Variable(np.zeros(2), name=name) for name in ["one", "other"]]'
+COMPILED = (
+    "make_step = tf.function(lambda: optimizer.apply([tf.ones(2)] * 2, weights), autograph=False)"
+)
+EACH_STEP = "return bool(np.all(np.abs(np.diff(places, axis=0) + 0.1) < 0.001))"
 
 EQUIVALENT: dict[str, dict[str, str]] = {
     "DenseForward": {
@@ -164,8 +189,8 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         VERDICT + "  [0.15 -> 0.3]": MARGIN,
     },
     "GradientDescent": {
-        "gradient = ops.cast(gradient, variable.dtype)  [variable -> learning_rate]": CAST_ANYHOW,
-        "rate = ops.cast(learning_rate, variable.dtype)  [variable -> learning_rate]": CAST_ANYHOW,
+        "gradient, rate = (ops.cast(x, variable.dtype) for x in (gradient, learning_rate))  "
+        "[variable -> gradient]": CAST_ANYHOW,
     },
     "SGD": {
         "gradient, rate = (ops.cast(x, variable.dtype) for x in (gradient, learning_rate))  "
@@ -223,6 +248,11 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "for boundary, value in zip(boundaries, others, strict=True):  [True -> False]": SAME_LENGTH,
     },
     "clip_gradients": {
+        **{
+            'limits = {"clipvalue": clipvalue, "clipnorm": clipnorm, "global_clipnorm": '
+            f"global_clipnorm}}  [\"{name}\" -> '{name}_']": WORDS
+            for name in ("clipvalue", "clipnorm", "global_clipnorm")
+        },
         'check_number(name, limit, lambda number: number > 0, "a float above 0")  [name -> limit]': WORDS,
         'check_number(name, limit, lambda number: number > 0, "a float above 0")  '
         "[\"a float above 0\" -> 'a float above 0_']": WORDS,
@@ -241,5 +271,106 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "for average, variable in zip(self.averages, self.variables, strict=True):  "
         "[True -> False]": SAME_LENGTH,
         "self.updates.assign_add(1)  [1 -> 2]": "all that is asked of the number is whether it is 0",
+    },
+    "Adam": ADAMS_ARGUMENTS
+    | ADAMS_SLOTS
+    | {
+        'self.velocity_hats = self.add_optimizer_variables(variables, "velocity_hat")  '
+        "[\"velocity_hat\" -> 'velocity_hat_']": ANY_SLOT_NAME,
+    },
+    "AdamW": {
+        "if weight_decay is None:  [weight_decay -> learning_rate]": (
+            "the next line refuses None too, in other words"
+        ),
+        'check_not_negative("weight_decay", weight_decay)  '
+        "[\"weight_decay\" -> 'weight_decay_']": NOT_KERASS,
+    },
+    "Nadam": ADAMS_ARGUMENTS
+    | {
+        'names = ["momentum", "velocity"]  ["momentum" -> \'momentum_\']': ANY_SLOT_NAME,
+        'names = ["momentum", "velocity"]  ["velocity" -> \'velocity_\']': ANY_SLOT_NAME,
+        "dtype, place = variable.dtype, self._get_variable_index(variable)  "
+        "[variable -> gradient]": "computed in the gradient's dtype, and cast when it is assigned",
+        'self._u_product = keras.Variable(1.0, name="u_product")  # Keras\'s tests ask for the name  '
+        "[\"u_product\" -> 'u_product_']": ANY_SLOT_NAME,
+    },
+    "Adamax": ADAMS_ARGUMENTS
+    | {
+        'names = ["momentum", "norm"]  ["momentum" -> \'momentum_\']': ANY_SLOT_NAME,
+        'names = ["momentum", "norm"]  ["norm" -> \'norm_\']': ANY_SLOT_NAME,
+    },
+    "counts_its_steps": {
+        COUNTED + "  [\"one\" -> 'one_']": ANY_SLOT_NAME,
+        COUNTED + "  [\"other\" -> 'other_']": ANY_SLOT_NAME,
+        COMPILED + "  [2 -> 3]": "a gradient too many, which is left out",
+        COMPILED + "  [False -> True]": "compiled in another way",
+        "for _ in range(5):  [5 -> 6]": "one step more",
+        EACH_STEP + "  [< -> <=]": MARGIN,
+        EACH_STEP + "  [0.001 -> 0.002]": MARGIN,
+    },
+    "Lion": {
+        "if not isinstance(beta_1, (int, float, np.floating)) or not 0 < beta_1 <= 1:  "
+        "[beta_1 -> beta_2]": UNCHECKED,
+        "gradient, rate = (ops.cast(x, variable.dtype) for x in (gradient, learning_rate))  "
+        "[variable -> gradient]": GRADIENTS_DTYPE,
+        'check_share("beta_2", beta_2)  ["beta_2" -> \'beta_2_\']': WORDS,
+        'self.momentums = self.add_optimizer_variables(variables, "momentum")  '
+        "[\"momentum\" -> 'momentum_']": SLOT_NAME,
+    },
+    "Muon": {
+        'check_share("adam_beta_1", adam_beta_1)  [adam_beta_1 -> adam_beta_2]': UNCHECKED,
+        'check_share("adam_beta_2", adam_beta_2)  [adam_beta_2 -> momentum]': UNCHECKED,
+        'check_share("momentum", momentum)  [momentum -> epsilon]': UNCHECKED,
+        'check_not_negative("epsilon", epsilon)  [epsilon -> adam_lr_ratio]': UNCHECKED,
+        'check_not_negative("adam_lr_ratio", adam_lr_ratio)  '
+        "[adam_lr_ratio -> adam_weight_decay]": UNCHECKED,
+        'check_share("adam_beta_1", adam_beta_1)  ["adam_beta_1" -> \'adam_beta_1_\']': WORDS,
+        'check_share("adam_beta_2", adam_beta_2)  ["adam_beta_2" -> \'adam_beta_2_\']': WORDS,
+        'check_share("momentum", momentum)  ["momentum" -> \'momentum_\']': WORDS,
+        'check_not_negative("epsilon", epsilon)  ["epsilon" -> \'epsilon_\']': WORDS,
+        'check_not_negative("adam_lr_ratio", adam_lr_ratio)  '
+        "[\"adam_lr_ratio\" -> 'adam_lr_ratio_']": WORDS,
+        'self.momentums = self.add_optimizer_variables(variables, "momentum")  '
+        "[\"momentum\" -> 'momentum_']": SLOT_NAME,
+        'self.add_variable_from_reference(variable, "velocity")  '
+        "[\"velocity\" -> 'velocity_']": SLOT_NAME,
+        "is_tall = x.shape[0] > x.shape[1]  [> -> >=]": TURNED,
+        "is_tall = x.shape[0] > x.shape[1]  [0 -> 1]": TURNED,
+        "x = x / (ops.sqrt(ops.sum(ops.square(x))) + 1e-7)  [+ -> -]": ZEROS,
+        "x = x / (ops.sqrt(ops.sum(ops.square(x))) + 1e-7)  [1e-7 -> 2e-07]": ZEROS,
+    },
+    "ScheduleFreeAdamW": {
+        'check_share("beta_1", beta_1)  [beta_1 -> beta_2]': UNCHECKED,
+        'check_share("beta_2", beta_2)  [beta_2 -> epsilon]': UNCHECKED,
+        'check_share("beta_1", beta_1)  ["beta_1" -> \'beta_1_\']': WORDS,
+        'check_share("beta_2", beta_2)  ["beta_2" -> \'beta_2_\']': WORDS,
+        'check_not_negative("epsilon", epsilon)  ["epsilon" -> \'epsilon_\']': WORDS,
+        "if self.warmup_steps:  "
+        "[warmup_steps -> beta_2]": "without a warm-up, t / 0 is infinite and the factor 1",
+        'check_number("beta_1", beta_1, lambda share: 0 < share < 1, "a float in (0, 1)")  '
+        "[\"beta_1\" -> 'beta_1_']": WORDS,
+        'check_number("beta_1", beta_1, lambda share: 0 < share < 1, "a float in (0, 1)")  '
+        "[1 -> 2]": "`AdamArguments` refuses it a line later",
+        'check_number("beta_1", beta_1, lambda share: 0 < share < 1, "a float in (0, 1)")  '
+        "[\"a float in (0, 1)\" -> 'a float in (0, 1)_']": WORDS,
+        'check_not_negative("warmup_steps", warmup_steps)  '
+        "[\"warmup_steps\" -> 'warmup_steps_']": WORDS,
+        'each, "momentum", initializer=lambda shape, dtype, each=each: ops.copy(each)  '
+        "[\"momentum\" -> 'momentum_']": SLOT_NAME,
+        'self.velocities = self.add_optimizer_variables(variables, "velocity")  '
+        "[\"velocity\" -> 'velocity_']": SLOT_NAME,
+    },
+    "Lamb": {
+        'check_share("beta_1", beta_1)  [beta_1 -> beta_2]': UNCHECKED,
+        'check_share("beta_2", beta_2)  [beta_2 -> epsilon]': UNCHECKED,
+        'check_share("beta_1", beta_1)  ["beta_1" -> \'beta_1_\']': WORDS,
+        'check_share("beta_2", beta_2)  ["beta_2" -> \'beta_2_\']': WORDS,
+        'check_not_negative("epsilon", epsilon)  ["epsilon" -> \'epsilon_\']': WORDS,
+        'self.momentums = self.add_optimizer_variables(variables, "momentum")  '
+        "[\"momentum\" -> 'momentum_']": SLOT_NAME,
+        'self.velocities = self.add_optimizer_variables(variables, "velocity")  '
+        "[\"velocity\" -> 'velocity_']": SLOT_NAME,
+        "return ops.sqrt(ops.sum(ops.square(x)))  "
+        "[sum -> mean]": "the number of entries cancels in the ratio of two norms",
     },
 }

@@ -14,7 +14,7 @@ import pytest
 import tests.answers
 from tests.equivalent import EQUIVALENT
 from tests.mutants import mutants
-from utils.exams import Exam, examine, exams
+from utils.exams import Exam, _examine, examine, exams
 from utils.exams._examine import probe_results
 
 README = (Path(__file__).parent / "README.md").read_text(encoding="utf-8")
@@ -51,7 +51,8 @@ def survivors(exam: Exam) -> tuple[list[str], int]:
 
 
 @pytest.mark.parametrize("exam", exams().values(), ids=lambda exam: exam.name)
-def test_exam_numbers(exam: Exam) -> None:
+def test_exam_numbers(exam: Exam, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_examine, "SECONDS_TO_NAME", 20.0)  # how long it takes: `course.py bench`
     named = []
     for mistake in exam.mistakes:
         report = examine(exam.name, exam.with_mistake(mistake))

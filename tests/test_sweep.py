@@ -355,3 +355,18 @@ def test_sweep_says_what_is_wrong_with_its_arguments(changed, message):
     with pytest.raises(ValueError) as caught:
         sweep(arguments.pop("make_model"), arguments.pop("train"), **arguments)
     assert str(caught.value) == message
+
+
+class HalvesTheRate(keras.optimizers.SGD):
+    """It overrides what Keras's TensorFlow optimizers override, too."""
+
+    def _backend_update_step(self, grads, trainable_variables, learning_rate):
+        super()._backend_update_step(grads, trainable_variables, 0.5 * learning_rate)
+
+
+def test_sweep_keeps_what_an_optimizer_has_of_its_own(capfd):
+    given = {"seeds": [1, 2], "steps": 5}
+    halved = sweep(network, DIGITS, optimizer=HalvesTheRate, learning_rate=0.2, **given)
+    plain = sweep(network, DIGITS, optimizer=keras.optimizers.SGD, learning_rate=0.1, **given)
+    np.testing.assert_allclose(halved.loss.values, plain.loss.values, rtol=1e-5)
+    assert capfd.readouterr().out == ""

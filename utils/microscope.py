@@ -45,7 +45,7 @@ class Difference:
     def __str__(self) -> str:
         text = f"step {self.step}: the {self.column} of {self.number} is {self.received:.5g}"
         text += f"; expected: {self.expected:.5g}"
-        ratio = self.received / self.expected if self.expected else np.nan
+        ratio = self.received / self.expected if self.received and self.expected else np.nan
         return f"{text} ({ratio:.4g} times that)" if np.isfinite(ratio) else text
 
 
@@ -220,4 +220,4 @@ def _differences(entries: dict, expected: dict) -> Iterator[Difference]:
 
 
 def _text(value: float | None) -> str:
-    return "" if value is None else f"{value:.4g}"
+    return "" if value is None else f"{value + 0.0:.4g}"  # -0.0 + 0.0 is 0.0

@@ -454,12 +454,21 @@ def _stateless(optimizer: Any) -> Any:
     """Give an optimizer the `stateless_apply` that Keras has for its other backends.
 
     Keras's TensorFlow optimizers replace methods of `BaseOptimizer` by ones that need a
-    `tf.Variable`, for `tf.distribute`. Here the replaced ones come back.
+    `tf.Variable`, for `tf.distribute`. Here the replaced ones come back: they are looked up before
+    those, and after what the optimizer has of its own.
     """
     family = {each.__name__: each for each in keras.optimizers.Optimizer.__mro__}
     base, replaced = vars(family["BaseOptimizer"]), vars(family["TFOptimizer"])
     methods = {name: base[name] for name in replaced if name in base and not name.startswith("__")}
-    optimizer.__class__ = type(type(optimizer).__name__, (type(optimizer),), methods)
+    first = type("BackAgain", (), methods)
+
+    class Lineage(type):
+        def mro(cls) -> list[type]:
+            lineage = super().mro()
+            place = lineage.index(family["TFOptimizer"])
+            return [*lineage[:place], first, *lineage[place:]]
+
+    optimizer.__class__ = Lineage(type(optimizer).__name__, (type(optimizer),), {})
     return optimizer
 
 

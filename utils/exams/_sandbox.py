@@ -238,6 +238,8 @@ def _without_wrapping(message: str) -> str:
         re.DOTALL,
     )
     message = wrapped[1] if wrapped else message
+    if message.startswith("in user code:"):  # the lines that led there, then the error itself
+        message = re.split(r"^ {4}\w+(?:Error|Exception): ", message, maxsplit=1, flags=re.M)[-1]
     message = re.sub(r"\{\{.*?\}\}|\[Op:.*", "", message)  # names of TensorFlow's operations
     message = re.sub(r"\x1b\[[0-9;]*m|[^\S\n]+|[\x00-\x08\x0b-\x1f]", " ", message)
     lines = [line.strip()[:KEPT_WIDTH] for line in message.strip().splitlines()]

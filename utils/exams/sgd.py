@@ -48,8 +48,14 @@ GRADIENT_DESCENT = Exam(
             "nothing-assigned",
             find="self.assign_sub(variable, step)",
             put="variable = variable - step",
-            says="Your variable never changes: `variable = …` gives a name to a new tensor. "
-            "`self.assign_sub` changes the variable itself.",
+            says="Your variable never changes. `variable = …` gives a name to a new tensor, and what "
+            "`update_step` returns is looked at by nobody: `self.assign_sub` changes the variable itself.",
+        ),
+        Mistake(
+            "subtracts-from-the-step",
+            find="self.assign_sub(variable, step)",
+            put="self.assign_sub(step, variable)",
+            says="`self.assign_sub` takes first what is to change, the variable, then what is subtracted.",
         ),
         Mistake(
             "sign-only",
@@ -78,9 +84,9 @@ GRADIENT_DESCENT = Exam(
         ),
         Mistake(
             "first-rate-for-ever",
-            find="rate = ops.cast(learning_rate, variable.dtype)",
+            find="step = ops.multiply(gradient, rate)",
             put="self.first_rate = getattr(self, 'first_rate', None) or float(self.learning_rate)\n"
-            "        rate = self.first_rate",
+            "        step = ops.multiply(gradient, self.first_rate)",
             says="Your rate is that of the first step for ever. `update_step` is given the rate of "
             "each step, which a schedule may have changed.",
         ),
@@ -93,8 +99,10 @@ GRADIENT_DESCENT = Exam(
     ),
     hints=(
         "Downhill is against the gradient. How far? What does the call hand you besides the gradient?",
-        "Three steps: cast, multiply, subtract. `variable = …` inside a method changes nothing outside; "
+        "Two steps: multiply, subtract. `variable = …` inside a method changes nothing outside; "
         "an optimizer's `assign_sub` does.",
+        "An embedding's gradient is sparse: a few rows and their places. Operators may refuse it; "
+        "`ops.multiply` takes it, and `assign_sub` takes what comes out.",
     ),
     why=(
         "`self.assign_sub(variable, …)` rather than `variable.assign_sub(…)`: under "
@@ -102,7 +110,9 @@ GRADIENT_DESCENT = Exam(
         "`ops.multiply` rather than `*`: the gradient of an embedding is a `tf.IndexedSlices`, rows and "
         "their places. `gradient * rate` makes a table of the embedding's size of it, "
         "`gradient * gradient` raises; `ops` functions keep to the rows. Rate and gradient are cast to "
-        "the variable's dtype, or Keras would compute in the wider of the two."
+        "the variable's dtype first, as in Keras's own optimizers: of a rate in float32 and a gradient in "
+        "bfloat16 the product is float32, twice the memory for a step that is rounded when it is "
+        "assigned."
     ),
     close_up=step_table(KERAS, learning_rate=0.1),
 )
@@ -168,8 +178,8 @@ SGD = Exam(
             "uphill",
             find=BOTH,
             put=BOTH.replace("ops.subtract(", "ops.add("),
-            says="With momentum you climb: the slot gathers steps along the gradient, and you add it. "
-            "Subtract the step from the slot, or the slot from the variable.",
+            says="With momentum you climb: the signs in the slot and in the variable's step do not go "
+            "together. Subtract the step from the slot and add the slot, or the other way round.",
         ),
         Mistake(
             "momentum-backwards",
@@ -206,6 +216,19 @@ SGD = Exam(
             "holds steps, each at the rate of its time.",
         ),
         Mistake(
+            "no-rate-in-the-slot",
+            find=SLOT,
+            put="self.assign(m, ops.subtract(m * self.momentum, gradient))",
+            says="Your slot takes the gradient, and the rate is missing. It takes `step`, which has it.",
+        ),
+        Mistake(
+            "rate-on-the-slot",
+            find=SLOT,
+            put="self.assign(m, rate * ops.subtract(m * self.momentum, gradient))",
+            says="In the slot the rate multiplies what was there too. It belongs to the gradient alone: "
+            "what the slot holds was multiplied by the rate of its own step.",
+        ),
+        Mistake(
             "rate-twice",
             find=VARIABLE,
             put=f"self.assign_add(variable, rate * ({LOOK_AHEAD}))",
@@ -224,11 +247,38 @@ SGD = Exam(
             says="Your slot keeps all of every step. What it held is multiplied by `momentum` first.",
         ),
         Mistake(
+            "slot-added-to-itself",
+            find=SLOT,
+            put=SLOT.replace("self.assign(", "self.assign_add("),
+            says="You add the new value of the slot to the old one. `self.assign` replaces it.",
+        ),
+        Mistake(
             "slot-forgotten",
             find=SLOT,
             put="m = ops.subtract(m * self.momentum, step)",
             says="Your slot is 0 again in every step. `m = …` only gives a name to a new tensor; "
             "`self.assign` changes the slot itself, and what it held is part of the new value.",
+        ),
+        Mistake(
+            "slot-replaced-in-the-list",
+            find=SLOT,
+            put="m = ops.subtract(m * self.momentum, step)\n"
+            "        self.momentums[self._get_variable_index(variable)] = m",
+            says="You put a tensor into the list where the slot was. Inside `tf.function` that happens "
+            "once, while it traces, and nothing of it is saved: `self.assign` changes the slot itself.",
+        ),
+        Mistake(
+            "variable-forgotten",
+            find=VARIABLE,
+            put="variable = variable + m",
+            says="With momentum your variable never changes: `variable = …` gives a name to a new "
+            "tensor. `self.assign_add` changes the variable itself.",
+        ),
+        Mistake(
+            "step-twice",
+            find=LOOK_AHEAD,
+            put=LOOK_AHEAD.replace("else m", "else ops.subtract(m, step)"),
+            says="You add the slot and, once more, the step, which is in the slot already.",
         ),
         Mistake(
             "slot-after-the-variable",
@@ -270,6 +320,48 @@ SGD = Exam(
             "the step in it already: `momentum * m` and the step make the look ahead.",
         ),
         Mistake(
+            "nesterov-uphill",
+            find=LOOK_AHEAD,
+            put=LOOK_AHEAD.replace("subtract", "add"),
+            says="With `nesterov=True` you add the step to `momentum * m`. It goes against the gradient: "
+            "subtract it.",
+        ),
+        Mistake(
+            "nesterov-two-steps-ahead",
+            find=LOOK_AHEAD,
+            put=LOOK_AHEAD.replace("self.momentum", "self.momentum**2"),
+            says="With `nesterov=True` you multiply the new slot by `momentum` twice. Once: the slot is "
+            "assigned already.",
+        ),
+        Mistake(
+            "nesterov-and-the-slot-too",
+            find=VARIABLE,
+            put="if self.nesterov:\n"
+            "            self.assign_add(variable, ops.subtract(m * self.momentum, step))\n"
+            "        self.assign_add(variable, m)",
+            says="With `nesterov=True` the variable moves twice: by the look ahead, and by the slot as "
+            "well. The one stands in place of the other: `else` is missing.",
+        ),
+        Mistake(
+            "nesterov-in-the-slot",
+            find=VARIABLE,
+            put="if self.nesterov:\n"
+            "            self.assign(m, ops.subtract(m * self.momentum, step))\n"
+            "        self.assign_add(variable, m)",
+            says="With `nesterov=True` you assign the slot twice. The look ahead goes to the variable "
+            "alone; the slot is the same with it and without.",
+        ),
+        Mistake(
+            "nesterov-twice-without-momentum",
+            find="self.assign_sub(variable, step)\n            return",
+            put="self.assign_sub(variable, step)\n"
+            "            if self.nesterov:\n"
+            "                self.assign_sub(variable, step)\n"
+            "            return",
+            says="With `momentum=0.0, nesterov=True` you make the step twice. Without momentum there is "
+            "nothing to look ahead to: it is gradient descent.",
+        ),
+        Mistake(
             "one-slot-for-all",
             find="self.momentums[self._get_variable_index(variable)]",
             put="self.momentums[0]",
@@ -292,6 +384,25 @@ SGD = Exam(
             "get each other's: ask `self._get_variable_index(variable)`.",
         ),
         Mistake(
+            "slots-made-while-stepping",
+            find="m = self.momentums[self._get_variable_index(variable)]",
+            put="place = self._get_variable_index(variable)\n"
+            "        self.slots = getattr(self, 'slots', {})\n"
+            "        if place not in self.slots:\n"
+            "            self.slots[place] = self.add_variable_from_reference(variable, 'm')\n"
+            "        m = self.slots[place]",
+            says="You make slots in `update_step`. Then a new optimizer has none to load saved ones "
+            "into, and `tf.function` may refuse to make variables: `build` makes them all.",
+        ),
+        Mistake(
+            "slots-of-your-own",
+            find='self.momentums = self.add_optimizer_variables(variables, "momentum")',
+            put="from utils.quiet import tensorflow as tf\n\n"
+            "            self.momentums = [tf.Variable(ops.zeros_like(each)) for each in variables]",
+            says="Your slots are variables that the optimizer does not know of: they are not saved with "
+            "it. `self.add_optimizer_variables` makes slots that are.",
+        ),
+        Mistake(
             "slots-without-momentum",
             find="if self.momentum:",
             put="if True:",
@@ -302,6 +413,19 @@ SGD = Exam(
             find="if not self.momentum:\n            self.assign_sub(variable, step)\n            return",
             put="if not self.momentum:\n            return",
             says="Without momentum your variables rest. Make a step of gradient descent then.",
+        ),
+        Mistake(
+            "goes-on-without-momentum",
+            find="self.assign_sub(variable, step)\n            return",
+            put="self.assign_sub(variable, step)",
+            says="Without momentum your method goes on after the plain step, to slots that do not exist: "
+            "a `return` (or an `else`) is missing.",
+        ),
+        Mistake(
+            "uphill-without-momentum",
+            find="self.assign_sub(variable, step)\n            return",
+            put="self.assign_add(variable, step)\n            return",
+            says="Without momentum you add the step: that climbs. Subtract it.",
         ),
         Mistake(
             "default-momentum",
@@ -329,8 +453,9 @@ SGD = Exam(
         ),
     ),
     hints=(
-        "The slot remembers the last step, and a part of it is made again. Which of your lines may only "
-        "run where there is momentum?",
+        "The slot remembers the last step, and a part of it is made again. `build` keeps the list of "
+        "slots in an attribute of yours; without momentum there is none, so `update_step` has to return "
+        "after the plain step.",
         "Two assignments: first the slot, `momentum` times what it held less the step; then the "
         "variable, by what the slot holds now.",
         "Nesterov's variant changes the second one alone: it adds what the slot would become if the "
@@ -346,7 +471,13 @@ SGD = Exam(
         "made: it would double the memory of the weights for nothing. `m * self.momentum` may be an "
         "operator, since a slot is always dense; `step` may be sparse."
     ),
-    close_up=step_table(KERAS, learning_rate=0.1, momentum=0.9),
+    close_up=step_table(
+        KERAS,
+        {"learning_rate": 0.1, "momentum": 0.9, "nesterov": True},
+        {"learning_rate": 0.1},
+        learning_rate=0.1,
+        momentum=0.9,
+    ),
 )
 
 EXAMS = (GRADIENT_DESCENT, SGD)
