@@ -387,8 +387,8 @@ class ScheduleFreeAdamW(AdamArguments):
         if self.built:
             return
         super().build(variables)
-        # z starts where the variable is: by its initializer, since `fit` builds an optimizer while it
-        # compiles the step, and an `assign` would become a part of every step.
+        # z starts where the variable is, by its initializer: `fit` builds an optimizer while it traces
+        # the step, and an `assign` there is written into a trace that never runs.
         self.momentums = [
             self.add_variable_from_reference(
                 each, "momentum", initializer=lambda shape, dtype, each=each: ops.copy(each)
@@ -796,8 +796,21 @@ judge
 # - **Muon on everything.** An embedding's rows, or the last layer's columns, are not what it is made for.
 # - **A name for a variable's value.** `before = variable.value` follows the variable on TensorFlow.
 #   Compute something from it, or take `ops.copy`.
+# - **`assign` in `build`.** `fit` calls `build` while it traces the step, and keeps another trace. So Keras's
+#   `ScheduleFreeAdamW` leaves z at 0, and its first step in `fit` throws the initial weights away. Run the
+#   cell below; yours sets z by an initializer.
 # - **Loss for quality.** Training loss below one in ten thousand says nothing about test images.
-#
+
+# %%
+kept = {}
+for name, make in {"Keras": keras.optimizers.ScheduleFreeAdamW, "yours": ScheduleFreeAdamW}.items():
+    net = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, kernel_initializer="ones")])
+    net.compile(make(0.001), "mse")
+    net.fit(np.ones((1, 1)), np.ones((1, 1)), verbose=0)  # right already: there is nothing to learn
+    kept[name] = float(net.layers[0].kernel[0, 0])
+plots.table({"a weight of 1": kept, "after a step in fit": kept.values()})
+
+# %% [markdown]
 # ## In short
 #
 # Lion steps by signs and keeps one number for each weight. Muon evens out a matrix's singular values by a

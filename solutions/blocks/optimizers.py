@@ -1,4 +1,4 @@
-# Made from the sources named below by `python3 course.py build`, checksum 88ba12d96ecb8f08
+# Made from the sources named below by `python3 course.py build`, checksum a5e9b3a379af45f6
 """The blocks of the course in `optimizers`, as its lessons solve them.
 
 check_rate: solutions/10_an_optimizer_of_your_own.py
@@ -803,8 +803,8 @@ class ScheduleFreeAdamW(AdamArguments):
         if self.built:
             return
         super().build(variables)
-        # z starts where the variable is: by its initializer, since `fit` builds an optimizer while it
-        # compiles the step, and an `assign` would become a part of every step.
+        # z starts where the variable is, by its initializer: `fit` builds an optimizer while it traces
+        # the step, and an `assign` there is written into a trace that never runs.
         self.momentums = [
             self.add_variable_from_reference(
                 each, "momentum", initializer=lambda shape, dtype, each=each: ops.copy(each)
