@@ -86,11 +86,12 @@ def test_share_near_the_mean_is_that_of_normal_numbers() -> None:
 
 
 def test_alpha_exam_refuses_a_right_answer_less_than_once_in_a_trillion_checks() -> None:
-    fewest = int(alpha_dropout.FEWEST * 100 * 100)
-    few_dropped = sum(binomial(10_000, min(RATES), n) for n in range(fewest + 1))
-    few_kept = sum(binomial(10_000, 1 - max(RATES), n) for n in range(fewest + 1))
+    units = int(np.prod(alpha_dropout.MANY))
+    fewest = int(alpha_dropout.FEWEST * units)
+    few_dropped = sum(binomial(units, min(RATES), n) for n in range(fewest + 1))
+    few_kept = sum(binomial(units, 1 - max(RATES), n) for n in range(fewest + 1))
     shares = sum(outside(int(np.prod(SHARE_OF)), rate, SHARE_MARGIN) for rate in RATES)
-    same_zeros = 0.9**10_000 + 2 * 0.5**10_000
+    same_zeros = 0.9**units + 2 * 0.5**units
     assert ALWAYS + 6 * (few_dropped + few_kept) + shares + same_zeros + 18 * 2.0**-63 < 1e-12
 
 

@@ -18,6 +18,7 @@ from utils.exams import Exam, _examine, examine, exams
 from utils.exams._examine import probe_results
 
 README = (Path(__file__).parent / "README.md").read_text(encoding="utf-8")
+PLENTY = 20.0  # seconds for a check, on however slow a machine: timings are for `course.py bench`
 ANSWERS = {
     name: answers
     for module in pkgutil.iter_modules(tests.answers.__path__)
@@ -45,24 +46,24 @@ def survivors(exam: Exam) -> tuple[list[str], int]:
                 candidate = exam.with_text(program)
             except Exception:  # it cannot even be defined
                 continue
-            if all(probe_results((probe,), candidate)[0][0].ok for probe in exam.probes):
+            if all(probe_results((probe,), candidate, PLENTY)[0][0].ok for probe in exam.probes):
                 accepted.append(str(mutant))
     return accepted, count
 
 
 @pytest.mark.parametrize("exam", exams().values(), ids=lambda exam: exam.name)
 def test_exam_numbers(exam: Exam, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_examine, "SECONDS_TO_NAME", 20.0)  # how long it takes: `course.py bench`
+    monkeypatch.setattr(_examine, "SECONDS_TO_NAME", PLENTY)
     named = []
     for mistake in exam.mistakes:
-        report = examine(exam.name, exam.with_mistake(mistake))
+        report = examine(exam.name, exam.with_mistake(mistake), PLENTY)
         assert not report.passed, f"{exam.name}: the mistake {mistake.id!r} is accepted"
         assert mistake.id in report.mistakes, f"{exam.name}: {mistake.id!r} is not named:\n{report}"
         named.append(mistake.id)
 
     answers = [exam.reference, *ANSWERS[exam.name]]
     for answer in answers:
-        report = examine(exam.name, answer)
+        report = examine(exam.name, answer, PLENTY)
         assert report.passed, (
             f"{exam.name}: the right answer {answer.__name__} is refused:\n{report}"
         )

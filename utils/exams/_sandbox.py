@@ -137,6 +137,13 @@ def _put_back() -> Iterator[None]:
     states = random.getstate(), np.random.get_state(), np.geterr(), os.getcwd()
     limit, log_level = sys.getrecursionlimit(), logging.getLogger("tensorflow").level
     floatx, epsilon = keras.config.floatx(), keras.config.epsilon()
+    unraisable = sys.unraisablehook
+
+    def tell_the_others(seen: "sys.UnraisableHookArgs") -> None:
+        if seen.exc_type is not TimeIsUp:  # it may hit a finalizer, where Python can only report it
+            unraisable(seen)
+
+    sys.unraisablehook = tell_the_others
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     keras.config.set_floatx("float32")
     keras.config.set_epsilon(1e-7)
@@ -145,6 +152,7 @@ def _put_back() -> Iterator[None]:
             warnings.simplefilter("ignore")
             yield
     finally:
+        sys.unraisablehook = unraisable
         keras.config.set_floatx(floatx)
         keras.config.set_epsilon(epsilon)
         logging.getLogger("tensorflow").setLevel(log_level)

@@ -35,6 +35,7 @@ from .gaussian_noise import adds_nothing_at_0, refuses_rate_1
 
 LOWEST = -1.0507009873554805 * 1.6732632423543772  # of SELU
 FEWEST = 0.05  # the share of units with one value from which on they count as dropped
+MANY = (100, 1_000)  # so many units that chance decides nothing, were it one mask for all examples
 
 
 def split(outputs):
@@ -54,9 +55,9 @@ def right_line(rate):
 
 def saturates_or_keeps(candidate):
     """A unit is `a * lowest + b` or `a * inputs + b`, where lowest is SELU's lowest value."""
-    # That less than 5 % of 10,000 units are dropped, at rates of 0.2 and more, or less than 5 % kept
-    # at 0.9: < 1e-70.
-    inputs = 2 + np.abs(normal(100, 100))  # far from the lowest value: what is kept is told apart
+    # That less than 5 % of 100,000 units are dropped, at rates of 0.2 and more, or less than 5 % kept
+    # at 0.9: < 1e-700; of 1,000, if all examples have the same mask: < 1e-8.
+    inputs = 2 + np.abs(normal(*MANY))  # far from the lowest value: what is kept is told apart
     for rate in RATES:
         layer = candidate(rate)
         outputs = numbers(layer(inputs, training=True))
@@ -85,9 +86,9 @@ def saturates_or_keeps(candidate):
 
 def keeps_zeros(candidate):
     """An input that is exactly 0 is kept like any other: 0 is not the sign of a dropped unit."""
-    # That all of 10,000 units are kept, at rate 0.1, or all dropped, at 0.5: < 1e-400.
+    # That all of 100,000 units are kept, at rate 0.1, or all dropped, at 0.5: < 1e-4000.
     for rate in (0.1, 0.5):
-        outputs = numbers(candidate(rate)(np.zeros((100, 100), "float32"), training=True))
+        outputs = numbers(candidate(rate)(np.zeros(MANY, "float32"), training=True))
         are_two = len(np.unique(np.round(outputs, 4))) == 2
         what = "claim that outputs are of two kinds, dropped and kept,"
         yield see(what, are_two, True, f"rate {rate} and inputs of zeros")
