@@ -113,12 +113,19 @@ def told(arguments: dict[str, Any]) -> str:
     )
 
 
-def owes(keras_class: type, sparse: bool = True, **arguments: Any) -> tuple[Probe, ...]:
+def owes(
+    keras_class: type,
+    sparse: bool = True,
+    in_16_bits: tuple[int, float] = (3, 0.05),
+    **arguments: Any,
+) -> tuple[Probe, ...]:
     """The probes that every optimizer has to satisfy, whatever its rule.
 
     Args:
         keras_class: whose updates are right.
         sparse: whether Keras's class takes `tf.IndexedSlices`.
+        in_16_bits: how many steps are compared on variables of 16 bits, and how exactly: a right
+            answer may round elsewhere than Keras, which some rules magnify.
         arguments: for both; such that every part of the rule is at work, without a learning rate.
     """
 
@@ -181,16 +188,10 @@ def owes(keras_class: type, sparse: bool = True, **arguments: Any) -> tuple[Prob
             yield from beside(candidate, keras_class, told(more), 2, learning_rate=0.1, **more)
 
     def keeps_the_variables_dtype(candidate):
-        """Variables of 16 bits stay what they are, and move as Keras moves them."""
-        yield from beside(
-            candidate,
-            keras_class,
-            "variables of dtype bfloat16",
-            dtype="bfloat16",
-            tolerance=0.05,
-            learning_rate=0.25,
-            **arguments,
-        )
+        """Variables of 16 bits stay what they are, and move about as Keras moves them."""
+        given, (steps, tolerance) = "variables of dtype bfloat16", in_16_bits
+        settings = {"dtype": "bfloat16", "tolerance": tolerance, "learning_rate": 0.25}
+        yield from beside(candidate, keras_class, given, steps, **settings, **arguments)
 
     def works_inside_a_compiled_function(candidate):
         """Inside `tf.function`, where rate and counter are tensors, the updates are the same."""
