@@ -15,7 +15,7 @@ from ._sandbox import YOUR_TURN, LearnerError, Printed, run
 
 SECONDS = 1.4  # of the processor's time for one answer; checks are to answer within two seconds
 PATIENCE = 3.0  # times as long as the reference takes: the time for one answer on a slow machine
-SECONDS_TO_NAME = 2.0  # of the processor's time to find the mistake; it seldom takes a third
+SECONDS_TO_NAME = 4.0  # of the processor's time to find the mistake; it seldom takes a quarter
 SHOWN_LINES = 6  # of what an answer printed
 MOST_NAMES = 3  # mistakes that look alike
 UNFINISHED = LearnerError("Exception", "the check itself was interrupted; run it again")
