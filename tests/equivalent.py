@@ -373,4 +373,9 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "return ops.sqrt(ops.sum(ops.square(x)))  "
         "[sum -> mean]": "the number of entries cancels in the ratio of two norms",
     },
+    "global_mean": {
+        "losses = losses * ops.cast(sample_weight, losses.dtype)  [losses -> sample_weight]": (
+            "weights come as float32 here, as Keras hands them on"
+        ),
+    },
 }

@@ -6,6 +6,9 @@ of them. Here descriptor 2 points at a temporary file for the length of the impo
 known noise are passed on afterwards.
 
     from utils.quiet import tensorflow as tf
+
+Before its first tensor TensorFlow is asked to see the processor as two devices, later it refuses.
+Lesson 17 computes on both; everything else stays on the first, as it would with one.
 """
 
 import contextlib
@@ -51,10 +54,18 @@ def _flush_stderr() -> None:
         sys.stderr.flush()
 
 
+def _split_processor() -> None:
+    processor = tensorflow.config.list_physical_devices("CPU")[0]
+    halves = [tensorflow.config.LogicalDeviceConfiguration() for _ in range(2)]
+    with contextlib.suppress(RuntimeError):  # somebody else's tensor was the first
+        tensorflow.config.set_logical_device_configuration(processor, halves)
+
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 with quiet_stderr():
     import tensorflow
 
+    _split_processor()
     tensorflow.constant(
         0.0
     )  # the devices are looked for at the first tensor, with lines of their own

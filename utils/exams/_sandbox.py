@@ -47,7 +47,8 @@ STOP_FOR = 0.5  # seconds in which code that goes on is told to stop again and a
 KEPT_OUTPUT = 2_000  # characters of what an answer prints
 KEPT_LINES, KEPT_WIDTH = 6, 200  # of the message of an exception
 YOUR_TURN = "Your turn"
-SPEAKS_FOR_ITSELF = ("MissingWeight", "too slow")  # kinds whose names say nothing to a learner
+# Kinds whose names say nothing to a learner
+SPEAKS_FOR_ITSELF = ("MissingWeight", "MissingDevice", "too slow")
 
 
 @dataclass(frozen=True)
@@ -108,11 +109,14 @@ class Printed(io.TextIOBase):
 def run(steps: Iterator[Callable[[], None]], seconds: float) -> tuple[LearnerError | None, Printed]:
     """Call one step after the other in a thread of its own; stop when the time is over.
 
+    Threads that the steps start, as `tf.distribute` does for each replica, are part of it.
+
     The time that counts is the processor's, so that a busy machine does not cut off a right answer;
     code that sleeps instead is stopped after `STALLED_AFTER` seconds. What an answer changes of
     Python's, NumPy's and Keras's settings is put back, and it meets them as they are by default.
     """
     printed, is_over = Printed(), threading.Event()
+    others = {*threading.enumerate()}
 
     def work() -> None:
         with contextlib.suppress(BaseException):  # a step notes what it raises; this is TimeIsUp
@@ -124,10 +128,10 @@ def run(steps: Iterator[Callable[[], None]], seconds: float) -> tuple[LearnerErr
     with _put_back(), contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
         thread = _start(work)
         try:
-            late = _wait(thread, seconds)
+            late = _wait(thread, seconds, others)
         finally:  # also where the learner interrupts the check
             is_over.set()
-            _stop(thread)
+            _stop(thread, others)
     return late, printed
 
 
@@ -137,13 +141,13 @@ def _put_back() -> Iterator[None]:
     states = random.getstate(), np.random.get_state(), np.geterr(), os.getcwd()
     limit, log_level = sys.getrecursionlimit(), logging.getLogger("tensorflow").level
     floatx, epsilon = keras.config.floatx(), keras.config.epsilon()
-    unraisable = sys.unraisablehook
+    hooks = sys.unraisablehook, threading.excepthook
 
-    def tell_the_others(seen: "sys.UnraisableHookArgs") -> None:
-        if seen.exc_type is not TimeIsUp:  # it may hit a finalizer, where Python can only report it
-            unraisable(seen)
+    def unless_time_is_up(hook: Callable) -> Callable:
+        # It may hit a finalizer, or a thread that waits, where Python can only report it.
+        return lambda seen: None if seen.exc_type is TimeIsUp else hook(seen)
 
-    sys.unraisablehook = tell_the_others
+    sys.unraisablehook, threading.excepthook = map(unless_time_is_up, hooks)
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     keras.config.set_floatx("float32")
     keras.config.set_epsilon(1e-7)
@@ -152,7 +156,7 @@ def _put_back() -> Iterator[None]:
             warnings.simplefilter("ignore")
             yield
     finally:
-        sys.unraisablehook = unraisable
+        sys.unraisablehook, threading.excepthook = hooks
         keras.config.set_floatx(floatx)
         keras.config.set_epsilon(epsilon)
         logging.getLogger("tensorflow").setLevel(log_level)
@@ -175,9 +179,11 @@ def _start(work: Callable[[], None]) -> threading.Thread:
     return thread
 
 
-def _wait(thread: threading.Thread, seconds: float) -> LearnerError | None:
+def _wait(
+    thread: threading.Thread, seconds: float, others: set[threading.Thread]
+) -> LearnerError | None:
     """None when the thread came to its end; else where it was when its time was over."""
-    started, own_time = monotonic(), _own_clock(thread)
+    started, own_time = monotonic(), _own_clock(others)
     awake, used_last = started, process_time()
     while True:
         thread.join(0.05)
@@ -193,29 +199,42 @@ def _wait(thread: threading.Thread, seconds: float) -> LearnerError | None:
             said = f"It was still computing after {seconds:g} seconds"
         else:
             continue
-        frame = sys._current_frames().get(thread.ident)
-        return LearnerError("too slow", said, *_own_line(_outward(frame)))
+        frames = sys._current_frames()
+        lines = (_own_line(_outward(frames.get(each.ident))) for each in _started_since(others))
+        return LearnerError("too slow", said, *next(filter(None, lines), ()))
 
 
-def _own_clock(thread: threading.Thread) -> Callable[[], float]:
-    """Seconds that a thread has computed; those of the process where threads have no clock."""
-    if not hasattr(time, "pthread_getcpuclockid"):
+def _started_since(others: set[threading.Thread]) -> list[threading.Thread]:
+    """The threads of an answer: all that are alive now and were not before it."""
+    begun = [thread for thread in threading.enumerate() if thread.native_id]
+    return [thread for thread in begun if thread not in others]
+
+
+def _own_clock(others: set[threading.Thread]) -> Callable[[], float]:
+    """Seconds that the threads of an answer have computed; those of the process off Linux."""
+    if sys.platform != "linux":
         started = process_time()
         return lambda: process_time() - started
-    try:
-        clock = time.pthread_getcpuclockid(thread.ident)
-    except OSError:  # it has come to its end
-        return lambda: 0.0
-    return lambda: time.clock_gettime(clock) if thread.is_alive() else 0.0
+    seconds: dict[threading.Thread, float] = {}
+
+    def own_time() -> float:
+        for thread in _started_since(others):
+            clock = ~thread.native_id << 3 | 6  # the number of its clock
+            with contextlib.suppress(OSError):  # it has come to its end
+                seconds[thread] = time.clock_gettime(clock)
+        return sum(seconds.values())
+
+    return own_time
 
 
-def _stop(thread: threading.Thread) -> None:
-    """Raise `TimeIsUp` in a thread until it ends, for a while; one that goes on is left behind."""
+def _stop(thread: threading.Thread, others: set[threading.Thread]) -> None:
+    """Raise `TimeIsUp` in an answer's threads until it ends, for a while; then leave it behind."""
     given_up = monotonic() + STOP_FOR
     while thread.is_alive() and monotonic() < given_up:
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(
-            ctypes.c_ulong(thread.ident), ctypes.py_object(TimeIsUp)
-        )
+        for each in _started_since(others):
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                ctypes.c_ulong(each.ident), ctypes.py_object(TimeIsUp)
+            )
         thread.join(0.05)
 
 
