@@ -1,9 +1,11 @@
-# Made from the sources named below by `python3 course.py build`, checksum c5155e23669ba29d
+# Made from the sources named below by `python3 course.py build`, checksum 5f80c1c4ca6a5a4f
 """The blocks of the course in `diagnostics`, as its lessons solve them.
 
 activation_statistics: solutions/02_why_deep_nets_stall.py
 gradient_norms: solutions/02_why_deep_nets_stall.py
 initial_scale: solutions/02_why_deep_nets_stall.py
+contrast: solutions/15_together.py
+confidence_interval: solutions/15_together.py
 """
 
 import keras
@@ -72,3 +74,48 @@ def initial_scale(fan_in, activation):
             f"`activation` must be one of {', '.join(gains)}. Received: activation={activation!r}."
         )
     return np.sqrt(gains[activation] / fan_in)
+
+
+def contrast(values, **weights):
+    """A contrast of a factorial experiment, for each seed.
+
+    The sum of `w_1[i] * w_2[j] * … * values[i, j, …, seed]` over the levels of all factors. A
+    factor that is not named is averaged over: all its weights are 1 / number of levels.
+
+    Args:
+        values: `NamedArray`, an axis for each factor and "seed" as the last.
+        weights: factor -> a number for each of its levels, as `dropout=[-1, 1]` for a main effect,
+            and with a second factor for an interaction.
+
+    Returns: array `(seeds,)`.
+
+    Raises:
+        ValueError: a name is not that of a factor.
+    """
+    results = values.values  # (levels of the first factor, levels of the second, …, seeds)
+    factors = {name: levels for name, levels in values.axes.items() if name != "seed"}
+    if not weights.keys() <= factors.keys():
+        raise ValueError(f"Factors are {list(factors)}. Received: {list(weights)}.")
+    for factor, levels in factors.items():
+        factor_weights = weights.get(factor, np.full(len(levels), 1 / len(levels)))
+        results = np.tensordot(factor_weights, results, axes=1)
+    return results
+
+
+def confidence_interval(values):
+    """The mean of a few independent values, and half the width of its 95 % confidence interval.
+
+    Half the width is Student's quantile times the standard error: the standard deviation, which
+    divides by n - 1, over the root of n.
+
+    Args:
+        values: n numbers, n from 2 to 10.
+
+    Returns: `(mean, half_width)`.
+    """
+    # Student's t for n - 1 degrees of freedom: 97.5 % lie below.
+    quantiles = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262]
+    quantile = quantiles[len(values) - 2]
+    mean = np.mean(values)
+    standard_error = np.std(values, ddof=1) / np.sqrt(len(values))
+    return mean, quantile * standard_error

@@ -1,4 +1,4 @@
-# Made from the sources named below by `python3 course.py build`, checksum dbb3ac25c35d67b3
+# Made from the sources named below by `python3 course.py build`, checksum 4b007033f389fd7f
 """The blocks of the course in `normalization`, as its lessons solve them.
 
 moments: solutions/03_batch_normalization_training.py
@@ -18,6 +18,7 @@ RMSNormalization: solutions/06_when_it_breaks.py
 GroupNormalization: solutions/06_when_it_breaks.py
 BatchNormalizationWithRenorm: solutions/06_when_it_breaks.py
 ConditionalBatchNormalization: solutions/06_when_it_breaks.py
+reestimate_statistics: solutions/15_together.py
 """
 
 import keras
@@ -704,3 +705,25 @@ class ConditionalBatchNormalization(keras.Layer):
 
     def get_config(self):
         return {**super().get_config(), "momentum": self.momentum, "epsilon": self.epsilon}
+
+
+def reestimate_statistics(model, inputs):
+    """Give every batch normalization the mean and variance of what reaches it in inference.
+
+    Afterwards, for each of them: `moving_mean = mean(x)`, `moving_variance = mean((x - mean(x))**2)`,
+    where `x` is what the model, in inference, hands it for these inputs. Frozen layers are
+    included; nothing else changes.
+
+    Args:
+        model: a built `keras.Sequential`, changed in place. A batch normalization is a layer with a
+            `moving_mean`, a `moving_variance` and an `axis`, whoever wrote its class.
+        inputs: array or tensor `(examples, ...)`, all of them at once.
+    """
+    for layer in model.layers:
+        if hasattr(layer, "moving_mean"):
+            rank = len(inputs.shape)
+            axes = [axis for axis in range(rank) if axis != layer.axis % rank]
+            mean, variance = ops.moments(inputs, axes)
+            layer.moving_mean.assign(mean)
+            layer.moving_variance.assign(variance)
+        inputs = layer(inputs, training=False)
