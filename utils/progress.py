@@ -171,12 +171,26 @@ class Lesson(NamedTuple):
     predictions: list[str]
 
 
+class Exercise(NamedTuple):
+    """How far an exercise is, and what it took; mistakes are known ones, in the order met."""
+
+    name: str
+    standing: str
+    is_yours: bool  # a class or function of the learner's own was kept
+    checks: int
+    hints: int
+    met: list[str]
+    mended: list[str]  # those of them after which a check passed
+    has_seen_solution: bool
+
+
 class Prediction(NamedTuple):
     """A guess that was compared with what came out."""
 
     name: str
     right: bool
     confidence: float | None
+    choices: int  # among how many it was made
 
 
 def lessons() -> list[Lesson]:
@@ -184,7 +198,7 @@ def lessons() -> list[Lesson]:
     found = []
     for path in sorted((ROOT / "solutions").glob("[0-9][0-9]_*.py")):
         text = path.read_text(encoding="utf-8")
-        heading = re.search(r"^# # (.+)$", text, re.MULTILINE)
+        heading = re.search(r"^# # (?:\d+ · )?(.+)$", text, re.MULTILINE)
         found.append(
             Lesson(
                 title=f"{path.stem[:2]}  {heading[1] if heading else path.stem[3:]}",
@@ -200,14 +214,15 @@ def scored(events: Iterable[Event]) -> list[Prediction]:
 
     A guess changed after the answer was seen is no prediction any more.
     """
-    confidence: dict[str, float | None] = {}
+    guesses: dict[str, dict[str, Any]] = {}
     first: dict[str, Prediction | None] = {}  # None: the answer was seen before a guess was made
     for event in events:
         if event.kind == "predicted":
-            confidence[event.name] = event.data.get("confidence")
+            guesses[event.name] = event.data
         elif event.kind == "revealed" and event.name not in first:
-            right = event.data.get("right")
-            known = Prediction(event.name, bool(right), confidence.get(event.name))
+            right, guess = event.data.get("right"), guesses.get(event.name, {})
+            choices = len(guess.get("choices", ()))
+            known = Prediction(event.name, bool(right), guess.get("confidence"), choices)
             first[event.name] = None if right is None else known
     return [prediction for prediction in first.values() if prediction]
 
@@ -226,44 +241,58 @@ def report(events: Iterable[Event], course: list[Lesson] | None = None) -> str:
     for lesson in course:
         lines.append(lesson.title)
         for name in lesson.exercises:
-            lines.append(f"    {name:<40} {_standing([e for e in events if e.name == name])}")
+            lines.append(f"    {name:<40} {_in_words(exercise(name, events))}")
         if lesson.predictions:
             known = [p for p in predictions if p.name in lesson.predictions]
             lines.append(
                 f"    {'predictions':<40} {sum(p.right for p in known)} of {len(known)} right, "
                 f"{len(lesson.predictions) - len(known)} still to make"
             )
-    return "\n".join([*lines, "", *_calibration(predictions)])
+    return "\n".join([*lines, "", *calibration(predictions)])
 
 
-def _standing(events: list[Event]) -> str:
-    """How far an exercise is, from its events."""
+def exercise(name: str, events: Iterable[Event]) -> Exercise:
+    """How far the exercise `name` is, from the events of all."""
+    events = [event for event in events if event.name == name]
     checks = [e.data for e in events if e.kind == "checked" and e.data.get("attempted")]
-    finishes = [e.data.get("own") for e in events if e.kind == "finished"]
+    passed = [bool(check.get("passed")) for check in checks]
+    finishes = [bool(e.data.get("own")) for e in events if e.kind == "finished"]
     if any(finishes):
         standing = "done, yours"
-    elif checks and checks[-1].get("passed"):
+    elif passed and passed[-1]:
         standing = "right, not kept yet (run `finish`)"
-    elif checks:
+    elif passed:
         standing = "not right yet"
     elif finishes:
         standing = "open, the course's own stands in"
     else:
-        return "open"
-    hints = sum(e.kind == "hinted" for e in events)
-    mistakes = len({check["mistake"] for check in checks if check.get("mistake")})
+        standing = "open"
+    last_seen = {check["mistake"]: n for n, check in enumerate(checks) if check.get("mistake")}
+    return Exercise(
+        name=name,
+        standing=standing,
+        is_yours=any(finishes),
+        checks=len(checks),
+        hints=sum(e.kind == "hinted" for e in events),
+        met=list(last_seen),
+        mended=[mistake for mistake, place in last_seen.items() if any(passed[place:])],
+        has_seen_solution=any(e.kind == "solution" for e in events),
+    )
+
+
+def _in_words(exercise: Exercise) -> str:
     counted = [
-        (len(checks), "check"),
-        (hints, "hint"),
-        (mistakes, "known mistake"),
+        (exercise.checks, "check"),
+        (exercise.hints, "hint"),
+        (len(exercise.met), "known mistake"),
     ]
     details = [f"{n} {what}{'s' if n > 1 else ''}" for n, what in counted if n]
-    if any(e.kind == "solution" for e in events):
+    if exercise.has_seen_solution:
         details.append("solution seen")
-    return ", ".join([standing, *details])
+    return ", ".join([exercise.standing, *details])
 
 
-def _calibration(predictions: list[Prediction]) -> list[str]:
+def calibration(predictions: list[Prediction]) -> list[str]:
     """How often predictions were right, beside how sure the learner was."""
     if not predictions:
         return ["No prediction has been compared with its answer yet."]

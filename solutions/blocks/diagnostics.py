@@ -1,4 +1,4 @@
-# Made from the sources named below by `python3 course.py build`, checksum 5f80c1c4ca6a5a4f
+# Made from the sources named below by `python3 course.py build`, checksum e220bf2f30258276
 """The blocks of the course in `diagnostics`, as its lessons solve them.
 
 activation_statistics: solutions/02_why_deep_nets_stall.py
@@ -109,7 +109,7 @@ def confidence_interval(values):
     divides by n - 1, over the root of n.
 
     Args:
-        values: n numbers, n from 2 to 10.
+        values: list or array of n numbers, n from 2 to 10.
 
     Returns: `(mean, half_width)`.
     """

@@ -1,4 +1,4 @@
-# Made from the sources named below by `python3 course.py build`, checksum a1e533573f7855ad
+# Made from the sources named below by `python3 course.py build`, checksum 48972675a18aa1dc
 """The blocks of the course in `distributed`, as its lessons solve them.
 
 all_sum: solutions/17_more_than_one_device.py
@@ -7,6 +7,7 @@ SynchronizedBatchNormalization: solutions/17_more_than_one_device.py
 joined_gradients: solutions/17_more_than_one_device.py
 """
 
+import keras
 from keras import ops
 
 from solutions.blocks.normalization import BatchNormalization
@@ -15,10 +16,17 @@ from utils.quiet import tensorflow as tf
 
 
 def all_sum(values):
-    """The sum of `values` over all replicas, known to each; `values` themselves on one device.
+    """The sum of `values` over all replicas, known to each; on one device `values` themselves.
 
-    Its gradient is again a sum over all replicas: what every replica's loss owes to these values.
+    Every replica must call it, as often as the others, also one that has no examples.
+
+    Args:
+        values: number, tensor, or list of them: what this replica hands in, in the same shape
+            as the others. Whole numbers become float32, so that a count can be divided by.
+
+    Gradients flow through it: that of `values` here is the sum of what arrives on all replicas.
     """
+    values = keras.tree.map_structure(lambda each: ops.add(each, 0.0), values)  # as floats
     replica = tf.distribute.get_replica_context()
     if replica is None or replica.num_replicas_in_sync == 1:
         return values

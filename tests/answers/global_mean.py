@@ -51,6 +51,14 @@ def by_tensorflow(losses, sample_weight=None):
     return tf.reduce_sum(losses) / context.all_reduce("sum", count)
 
 
+def whole_number(losses, sample_weight=None):
+    """The count handed in as the whole number it is."""
+    losses = ops.cast(losses, "float32")
+    if sample_weight is not None:
+        losses = losses * sample_weight
+    return ops.sum(losses) / all_sum(losses.shape[0] or ops.size(losses))
+
+
 ANSWERS = {
     "global_mean": [
         weights_of_one,
@@ -58,5 +66,6 @@ ANSWERS = {
         own_mean_weighed_by_size,
         equal_parts_of_the_whole,
         by_tensorflow,
+        whole_number,
     ],
 }

@@ -45,6 +45,11 @@ def counted_by_the_replicas(gradients, **limits):
     return [gradient / n for gradient in joined]
 
 
+def list_of_all(gradients, **limits):
+    """All gradients handed to `all_sum` as a list."""
+    return [g / replicas() for g in clip_gradients(all_sum(list(gradients)), **limits)]
+
+
 ANSWERS = {
     "joined_gradients": [
         in_one_line,
@@ -52,5 +57,6 @@ ANSWERS = {
         reciprocal,
         mean_times_replicas,
         counted_by_the_replicas,
+        list_of_all,
     ],
 }

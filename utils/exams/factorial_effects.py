@@ -18,10 +18,18 @@ def _experiment(*levels: int, seeds: int = 3, seed: int = 0) -> NamedArray:
 
 # --- contrast ---------------------------------------------------------------------------------------
 
-FOUR = NamedArray(
-    [[[0.70, 0.72], [0.73, 0.76]], [[0.75, 0.74], [0.84, 0.88]]],
-    {"normalization": ["none", "BN"], "dropout": [0.0, 0.5], "seed": [0, 1]},
-)
+
+def _four() -> NamedArray:
+    """Dropout's effects: 0.03 and 0.04 without normalization, 0.09 and 0.14 with it."""
+    return NamedArray(
+        [[[0.70, 0.72], [0.73, 0.76]], [[0.75, 0.74], [0.84, 0.88]]],
+        {"normalization": ["none", "BN"], "dropout": [0.0, 0.5], "seed": [0, 1]},
+    )
+
+
+def _copy(values: NamedArray) -> NamedArray:
+    """The same results in an array of their own: an answer may change what it is given."""
+    return NamedArray(values.values.copy(), values.axes)
 
 
 def second_minus_first(contrast):
@@ -35,7 +43,7 @@ def averages_over_other_factors(contrast):
     """A main effect is the mean of the effects at all levels of the other factors."""
     right = [(0.03 + 0.09) / 2, (0.04 + 0.14) / 2]
     given = "dropout=[-1, 1], two levels of normalization and two seeds"
-    yield see("contrast", contrast(FOUR, dropout=[-1, 1]), right, given)
+    yield see("contrast", contrast(_four(), dropout=[-1, 1]), right, given)
     values = _experiment(2, 3, 4)
     right = np.mean(values.values[1] - values.values[0], axis=(0, 1))
     given = "normalization=[-1, 1] and an experiment of 2 x 3 x 4 levels"
@@ -46,16 +54,16 @@ def weighs_each_level(contrast):
     """Each level of a named factor counts with its weight, as it was given."""
     values = _experiment(2, 2, 3, seed=1)
     by_level = values.values.mean(axis=(0, 1))  # (optimizers, seeds)
-    for weights in ([-1, 0, 1], [0, 0, 1], [-0.5, -0.5, 1]):
+    for weights in ([-1, 0, 1], [0, 0, 1], [-0.5, -0.5, 1], [-2, 1, 1]):
         right = np.dot(weights, by_level)
         given = f"optimizer={weights}, two levels of normalization and of dropout"
-        yield see("contrast", contrast(values, optimizer=weights), right, given)
+        yield see("contrast", contrast(_copy(values), optimizer=weights), right, given)
 
 
 def interaction_is_a_difference_of_differences(contrast):
     """Two factors of weights [-1, 1]: by how much one's effect is greater at the other's second level."""
     given = "normalization=[-1, 1], dropout=[-1, 1] and two seeds"
-    received = contrast(FOUR, normalization=[-1, 1], dropout=[-1, 1])
+    received = contrast(_four(), normalization=[-1, 1], dropout=[-1, 1])
     yield see("contrast", received, [0.09 - 0.03, 0.14 - 0.04], given)
     values = _experiment(2, 2, 3, seed=2)
     none, drop = values.values[:, 0], values.values[:, 1]
@@ -70,33 +78,43 @@ def any_number_of_factors(contrast):
     values = _experiment(2, 2, 3, seed=3)
     one, two, three = np.array([-1, 1]), (-1.0, 1.0), [-1, 0, 1]
     right = np.einsum("i,j,k,ijks->s", one, two, three, values.values)
-    received = contrast(values, optimizer=three, normalization=one, dropout=two)
+    received = contrast(_copy(values), optimizer=three, normalization=one, dropout=two)
     given = "optimizer=[-1, 0, 1], normalization=[-1, 1], dropout=[-1, 1]"
     yield see("contrast", received, right, given)
     values = _experiment(3, 3, seed=4)
     right = np.einsum("i,j,ijs->s", [0, -1, 1], [1, 0, 0], values.values)
-    received = contrast(values, dropout=[1, 0, 0], normalization=[0, -1, 1])
+    received = contrast(_copy(values), dropout=[1, 0, 0], normalization=[0, -1, 1])
     yield see("contrast", received, right, "dropout=[1, 0, 0], normalization=[0, -1, 1]")
-    received = contrast(values)
+    received = contrast(_copy(values))
     yield see("contrast", received, values.values.mean(axis=(0, 1)), "no factor named")
+
+
+def one_seed(contrast):
+    """With a single seed it is an array of a single number."""
+    values = _experiment(2, 2, seeds=1, seed=5)
+    right = np.mean(values.values[:, 1] - values.values[:, 0], axis=0)
+    given = "dropout=[-1, 1] and one seed"
+    yield see("contrast", contrast(values, dropout=[-1, 1]), right, given)
 
 
 def leaves_the_results_alone(contrast):
     """The results stay as they are."""
-    before = FOUR.values.copy()
-    contrast(FOUR, dropout=[-1, 1])
-    yield see("array of results afterwards", FOUR.values, before)
+    values = _four()
+    contrast(values, normalization=[-1, 1], dropout=[-1, 1])
+    is_changed = not np.array_equal(values.values, _four().values)
+    yield see("answer to 'are the caller's results changed?'", is_changed, False)
 
 
 def refuses_other_names(contrast):
     """A factor that the experiment does not have is refused."""
-    received = outcome(lambda: contrast(FOUR, dropuot=[-1, 1]))
+    received = outcome(lambda: contrast(_four(), dropuot=[-1, 1]))
     yield see("exception", received, "ValueError", "dropuot=[-1, 1]")
-    received = outcome(lambda: contrast(FOUR, seed=[-1, 1]))
+    received = outcome(lambda: contrast(_four(), seed=[-1, 1]))
     yield see("exception", received, "ValueError", "seed=[-1, 1]")
 
 
 WEIGHTS = "weights.get(factor, np.full(len(levels), 1 / len(levels)))"
+LOOP = "for factor, levels in factors.items():"
 WEIGH = "results = np.tensordot(factor_weights, results, axes=1)"
 RETURN = "return results"
 
@@ -109,6 +127,7 @@ CONTRAST = Exam(
         weighs_each_level,
         interaction_is_a_difference_of_differences,
         any_number_of_factors,
+        one_seed,
         leaves_the_results_alone,
         refuses_other_names,
     ),
@@ -179,6 +198,18 @@ CONTRAST = Exam(
             "interaction is what comes on top: weights of several factors are multiplied.",
         ),
         Mistake(
+            "weights-added",
+            find=WEIGH,
+            put="pass\n"
+            "    tables = np.meshgrid(*(weights.get(f, np.zeros(len(n))) for f, n in factors.items()), "
+            "indexing='ij')\n"
+            "    others = [len(n) for f, n in factors.items() if f not in weights]\n"
+            "    table = np.sum(tables, axis=0) / np.prod(others)\n"
+            "    results = np.tensordot(table, results, axes=len(factors))",
+            says="You add the weights of several factors, cell by cell. Multiply them: the weight of a cell "
+            "is their product.",
+        ),
+        Mistake(
             "product-of-effects",
             find=RETURN,
             put="if len(weights) > 1:\n"
@@ -218,6 +249,22 @@ CONTRAST = Exam(
             "difference. Take weights as they come.",
         ),
         Mistake(
+            "weights-divided-by-the-largest",
+            find=WEIGH,
+            put="factor_weights = np.asarray(factor_weights) / np.max(np.abs(factor_weights))\n"
+            "        if factor not in weights:\n"
+            "            factor_weights = factor_weights / len(levels)\n"
+            "        " + WEIGH,
+            says="You divide the weights by the largest of them. Take weights as they come.",
+        ),
+        Mistake(
+            "factors-backwards",
+            find=LOOP,
+            put=LOOP.replace("factors.items()", "reversed(factors.items())"),
+            says="You go through the factors from the last to the first, but weigh the first axis that is "
+            "left. Go in the order of the axes.",
+        ),
+        Mistake(
             "in-the-order-of-the-arguments",
             find=WEIGHTS,
             put="(list(weights.values()) + [np.full(n, 1 / n) for n in np.shape(values)[:-1]]"
@@ -238,6 +285,22 @@ CONTRAST = Exam(
             put="return results / values.values[(0,) * (values.values.ndim - 1)]",
             says="You divide by the result of the first setting. A contrast is a difference, in the units of "
             "the results.",
+        ),
+        Mistake(
+            "squeezed",
+            find=RETURN,
+            put="return np.squeeze(results)",
+            says="`np.squeeze` without an axis takes every axis of length 1 away, that of a single seed too. "
+            "Nothing has to be squeezed: each sum takes its factor's axis away.",
+        ),
+        Mistake(
+            "results-changed",
+            find=WEIGH,
+            put="shape = (-1,) + (1,) * (results.ndim - 1)\n"
+            "        results *= np.reshape(factor_weights, shape)\n"
+            "        results = np.sum(results, axis=0)",
+            says="You change the caller's `values.values`: `*=`, `-=` and `[…] =` work in place. Make a new "
+            "array: `results = results * …`.",
         ),
         Mistake(
             "list-of-levels",
@@ -261,8 +324,8 @@ CONTRAST = Exam(
     hints=(
         "Take one factor after the other. Multiply its levels by their weights and add up: the factor's axis "
         "is gone, and the next factor's is the first.",
-        "A factor that is not named has a weight as well: 1 / n for each of its n levels. "
-        "`weights.get(factor, …)` has a place for what is meant otherwise.",
+        "A factor that is not named has weights as well: 1 / n for each of its n levels. "
+        "`weights.get(factor, these)` returns a named factor's weights, and `these` for any other.",
         "`np.tensordot(w, results, axes=1)` adds up `w[i] * results[i]` over the first axis.",
     ),
     why="An experiment over several factors is a table with an axis for each. A main effect, an effect at "
@@ -292,16 +355,23 @@ def knows_the_mean_better_with_more_values(confidence_interval):
     for count in (5, 8, 3, 4, 6, 7, 9, 10):
         values = np.random.default_rng(count).normal(-0.02, 0.01, count)
         given = f"{count} values around {values.mean():.2f}"
-        right = _right_interval(values)
-        yield see("pair of mean and half width", confidence_interval(values), right, given)
+        received = confidence_interval(values.copy())
+        yield see("pair of mean and half width", received, _right_interval(values), given)
 
 
 def takes_a_list(confidence_interval):
     """A list is as good as an array, and nothing is left of its order."""
-    values = [0.4, 0.1, 0.3, 0.9]
-    yield see("pair", confidence_interval(values), _right_interval(values), f"values {values}")
-    turned = confidence_interval(values[::-1])
-    yield see("pair", turned, _right_interval(values), f"values {values[::-1]}")
+    for values in ([0.4, 0.1, 0.3, 0.9], [0.9, 0.3, 0.1, 0.4]):
+        received = confidence_interval(list(values))
+        yield see("pair", received, _right_interval(values), f"the list {values}")
+
+
+def leaves_the_values_alone(confidence_interval):
+    """The values stay as they are, and in their order."""
+    values = np.array([0.4, 0.1, 0.3, 0.9])
+    confidence_interval(values)
+    is_changed = not np.array_equal(values, [0.4, 0.1, 0.3, 0.9])
+    yield see("answer to 'are the caller's values changed?'", is_changed, False)
 
 
 def alike_values_have_no_width(confidence_interval):
@@ -321,6 +391,7 @@ CONFIDENCE = Exam(
         two_values_by_hand,
         knows_the_mean_better_with_more_values,
         takes_a_list,
+        leaves_the_values_alone,
         alike_values_have_no_width,
     ),
     mistakes=(
@@ -411,6 +482,13 @@ CONFIDENCE = Exam(
             find=MEAN,
             put="mean = np.abs(np.mean(values))",
             says="Your mean has lost its sign.",
+        ),
+        Mistake(
+            "values-changed",
+            find=INTERVAL,
+            put="values[:] = sorted(values)\n    " + INTERVAL,
+            says="You change the caller's values: `-=`, `[…] =` and `values.sort()` work in place. Make a "
+            "new array: `values - mean`.",
         ),
         Mistake(
             "no-return",

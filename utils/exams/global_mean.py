@@ -1,10 +1,12 @@
 """The exam of lesson 17's loss: shares of a mean over a batch that is spread over replicas."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from utils.quiet import tensorflow as tf
 
-from ._exam import Candidate, Exam, Mistake, see
+from ._exam import Candidate, Exam, Mistake, Observation, see
 from ._oracle import normal
 from ._replicas import on_replicas
 
@@ -12,11 +14,15 @@ LOSSES = np.array([4.0, 1.0, 7.0, 2.0, 5.0, 3.0], "float32")
 WEIGHTS = np.array([1.0, 0.5, 2.0, 0.0, 3.0, 0.25], "float32")
 
 
-def shares(candidate: Candidate, split: int, *arrays: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The sum of the shares, and the gradient of that sum for each loss.
+def shares_add_up(
+    candidate: Candidate, split: int, given: str, mean: float, *arrays: np.ndarray
+) -> Iterator[Observation]:
+    """The sum of the shares beside the mean, and the gradient of that sum for each loss.
 
     Args:
         split: how many examples the first replica has.
+        given: the arrays, in words.
+        mean: what is right.
         arrays: losses and, where there are any, sample weights.
     """
 
@@ -29,8 +35,13 @@ def shares(candidate: Candidate, split: int, *arrays: np.ndarray) -> tuple[np.nd
         return share, gradient
 
     own = [tuple(array[part] for array in arrays) for part in np.s_[:split, split:]]
-    (one, one_gradient), (other, other_gradient) = on_replicas(replica, *own)
-    return np.add(one, other), np.concatenate([one_gradient, other_gradient])
+    (one, *of_one), (other, *of_other) = on_replicas(replica, *own)
+    yield see("sum of the shares", np.add(one, other), mean, given)
+    gradient = np.concatenate(of_one + of_other)
+    right = np.divide(arrays[1] if len(arrays) > 1 else np.ones(6), 6)
+    if not np.any(gradient):
+        yield see("gradient of that sum", "0 for every loss", "not 0", given)
+    yield see("gradient of that sum for each loss", gradient, right, given)
 
 
 def mean_on_one_device(global_mean):
@@ -44,40 +55,32 @@ def mean_on_one_device(global_mean):
 def shares_of_equal_batches_add_up(global_mean):
     """The shares of all replicas add up to the mean over the global batch."""
     given = "losses [4, 1, 7] on one replica and [2, 5, 3] on the other"
-    total, gradient = shares(global_mean, 3, LOSSES)
-    yield see("sum of the shares", total, 22 / 6, given)
-    yield see("gradient of that sum for each loss", gradient, np.full(6, 1 / 6), given)
+    yield from shares_add_up(global_mean, 3, given, 22 / 6, LOSSES)
 
 
 def shares_of_unequal_batches_add_up(global_mean):
     """Every example counts alike, also where one replica has more of them."""
     given = "losses [4, 1, 7, 2, 5] on one replica and [3] on the other"
-    total, gradient = shares(global_mean, 5, LOSSES)
-    yield see("sum of the shares", total, 22 / 6, given)
-    yield see("gradient of that sum for each loss", gradient, np.full(6, 1 / 6), given)
+    yield from shares_add_up(global_mean, 5, given, 22 / 6, LOSSES)
 
 
 def weights_multiply_the_losses(global_mean):
     """Sample weights multiply the losses; the sum is divided by the number of examples, as in Keras."""
     given = "four losses and weights on one replica, two on the other"
-    total, gradient = shares(global_mean, 4, LOSSES, WEIGHTS)
-    yield see("sum of the shares", total, 34.25 / 6, given)
-    yield see("gradient of that sum for each loss", gradient, WEIGHTS / 6, given)
+    yield from shares_add_up(global_mean, 4, given, 34.25 / 6, LOSSES, WEIGHTS)
 
 
 def replica_without_examples(global_mean):
-    """A replica for which a last batch leaves nothing has the share 0."""
+    """The shares add up as well where a last batch leaves nothing for one replica."""
     given = "six losses on one replica and none on the other"
-    total, gradient = shares(global_mean, 6, LOSSES)
-    yield see("sum of the shares", total, 22 / 6, given)
-    yield see("gradient of that sum for each loss", gradient, np.full(6, 1 / 6), given)
+    yield from shares_add_up(global_mean, 6, given, 22 / 6, LOSSES)
 
 
 def half_precision_does_not_overflow(global_mean):
-    """Losses in float16 are added up in float32: their sum may exceed 65,504."""
-    losses = (500 + 10 * normal(400)).astype("float16")
-    right = losses.astype("float32").mean()
-    yield see("share", global_mean(losses), right, "400 losses of about 500 in float16", 1e-3)
+    """Losses in float16 are added up and counted in float32, beyond 65,504 and to the last one."""
+    losses = (500 + 10 * normal(4001)).astype("float16")
+    given = "4,001 losses of about 500 in float16, one device"
+    yield see("share", global_mean(losses), losses.astype("float64").mean(), given)
 
 
 def counts_inside_a_compiled_function(global_mean):
@@ -124,6 +127,22 @@ GLOBAL_MEAN = Exam(
             put="return ops.sum(losses) / count / all_sum(ops.ones_like(count))",
             says="You average twice: by all examples, and once more by the replicas. The shares are "
             "added up, not averaged; leave the second division out.",
+        ),
+        Mistake(
+            "mean-times-its-part",
+            find="return ops.sum(losses) / count",
+            put="return ops.mean(losses) * ops.cast(ops.size(losses), losses.dtype) / count",
+            says="You multiply this replica's mean by its number of examples. Where there are none, the "
+            "mean is 0 / 0, and NaN times 0 is NaN. Take the sum.",
+        ),
+        Mistake(
+            "leaves-early",
+            find="    count = all_sum(ops.cast(ops.size(losses), losses.dtype))",
+            put="    if losses.shape[0] == 0:\n"
+            "        return ops.sum(losses)\n"
+            "    count = all_sum(ops.cast(ops.size(losses), losses.dtype))",
+            says="A replica without examples returns before `all_sum`, and the others wait for it in "
+            "vain. Every replica must call it: leave the `if` out, an empty sum is 0.",
         ),
         Mistake(
             "sum-of-losses",
@@ -186,6 +205,13 @@ GLOBAL_MEAN = Exam(
             put="losses = ops.convert_to_tensor(losses)",
             says="You add float16 numbers up in float16, where a sum above 65,504 is infinite. Cast the "
             "losses to float32 first.",
+        ),
+        Mistake(
+            "half-precision-count",
+            find="ops.cast(ops.size(losses), losses.dtype)",
+            put='ops.cast(ops.cast(ops.size(losses), "float16"), losses.dtype)',
+            says="You count in float16, which has no odd numbers above 2,048 and none at all above "
+            "65,504. Count in float32.",
         ),
         Mistake(
             "counts-features",

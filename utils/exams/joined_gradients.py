@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-import keras
 import numpy as np
 
 from ._exam import Candidate, Exam, Mistake, Observation, see
@@ -70,8 +69,9 @@ def every_replica_sees_infinity(joined_gradients):
             given = (
                 f"gradients {parts[0].tolist()} on one replica and {parts[1].tolist()} on the other"
             )
-            finite = keras.ops.isfinite(received)
-            yield see(f"gradient on replica {place}, which is finite", finite, [True, False], given)
+            found = ["finite" if each else "not finite" for each in np.isfinite(received)]
+            what = f"list of what the gradient holds on replica {place}"
+            yield see(what, found, ["finite", "not finite"], given)
 
 
 JOINED_GRADIENTS = Exam(
@@ -106,6 +106,12 @@ JOINED_GRADIENTS = Exam(
             put="return gradients",
             says="Every replica hands over the whole gradient, and the optimizer adds them up: the step "
             "is as many times too large as there are replicas. Hand out equal parts.",
+        ),
+        Mistake(
+            "always-halved",
+            find="return [gradient / replicas for gradient in gradients]",
+            put="return [gradient / 2 for gradient in gradients]",
+            says="You hand out halves, also where there are not two replicas. Divide by `replicas`.",
         ),
         Mistake(
             "shared-out-twice",

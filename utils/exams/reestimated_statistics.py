@@ -133,9 +133,15 @@ def includes_frozen_layers(reestimate_statistics):
 def changes_nothing_else(reestimate_statistics):
     """All else stays as it was: weights, momentum, rates, what is trainable."""
     model = _net(
-        LAYERS.Dense(4), BatchNormalization(momentum=0.8), LAYERS.ReLU(), LAYERS.Dropout(0.3)
+        LAYERS.Dense(4),
+        BatchNormalization(momentum=0.8),
+        LAYERS.ReLU(),
+        LAYERS.Dropout(0.3),
+        LAYERS.BatchNormalization(momentum=0.7),
     )
-    model.layers[0].trainable = False
+    for place in (0, 4):
+        model.layers[place].trainable = False
+    seeds = np.array(model.layers[3].seed_generator.state)
     kept = [w for w in model.weights if "moving" not in w.path and "seed" not in w.path]
     before = [np.array(w) for w in kept]
     inputs = normal(8, 3)
@@ -144,10 +150,12 @@ def changes_nothing_else(reestimate_statistics):
     moved = max(np.abs(np.array(w) - b).max() for w, b in zip(kept, before, strict=True))
     yield see("largest change of another weight", moved, 0.0)
     yield see("array of inputs afterwards", inputs, as_given)
-    numbers = [model.layers[1].momentum, model.layers[3].rate]
-    yield see("pair of momentum and rate", numbers, [0.8, 0.3])
-    trainable = [str(layer.trainable) for layer in model.layers]
-    yield see("list of `trainable`", trainable, ["False", "True", "True", "True"])
+    numbers = [model.layers[1].momentum, model.layers[3].rate, model.layers[4].momentum]
+    yield see("list of momentum, rate and momentum", numbers, [0.8, 0.3, 0.7])
+    is_kept = [layer.trainable for layer in model.layers] == [False, True, True, True, False]
+    yield see("answer to 'is every `trainable` as it was?'", is_kept, True)
+    drawn = int(np.sum(np.array(model.layers[3].seed_generator.state) != seeds))
+    yield see("number of changes in the state of dropout's seeds", drawn, 0)
 
 
 FINDS = 'if hasattr(layer, "moving_mean"):'
@@ -156,6 +164,13 @@ MOMENTS = "mean, variance = ops.moments(inputs, axes)"
 MEAN, VARIANCE = "layer.moving_mean.assign(mean)", "layer.moving_variance.assign(variance)"
 ON = "inputs = layer(inputs, training=False)"
 LOOP = "for layer in model.layers:"
+BODY = f"""{FINDS}
+            rank = len(inputs.shape)
+            {AXES}
+            {MOMENTS}
+            {MEAN}
+            {VARIANCE}
+        {ON}"""
 
 
 def _in_training(before: str = "", calls: str = "model(inputs, training=True)") -> str:
@@ -218,6 +233,27 @@ REESTIMATE = Exam(
             "and frozen layers do not follow.",
         ),
         Mistake(
+            "momentum-left-at-zero-dropout-on",
+            find=LOOP,
+            put=_in_training(NO_MOMENTUM.replace(", layer.trainable = 0.0, True", " = 0.0")),
+            says="With momentum 0 a call in training takes the batch's statistics, but dropout drops in it, "
+            "frozen layers do not follow, and the momentum stays 0 afterwards.",
+        ),
+        Mistake(
+            "called-in-training-first",
+            find=LOOP,
+            put="model(inputs, training=True)\n    " + LOOP,
+            says="You call the model in training first. That draws a mask and so changes the state of "
+            "dropout's seeds; nothing else may change. Leave that call out.",
+        ),
+        Mistake(
+            "thawed",
+            find=FINDS,
+            put=FINDS + "\n            layer.trainable = True",
+            says="You set `trainable` to True on frozen layers and leave it so. It need not be touched: "
+            "`assign` works on a frozen layer too.",
+        ),
+        Mistake(
             "momentum-and-rates-left-at-zero",
             find=LOOP,
             put=_in_training(NO_MOMENTUM + NO_RATES),
@@ -232,6 +268,13 @@ REESTIMATE = Exam(
             "            " + MEAN,
             says="You mix the new statistics into the old ones by a momentum. The old ones are what is "
             "wrong: replace them.",
+        ),
+        Mistake(
+            "replaced-by-a-tensor",
+            find=f"{MEAN}\n            {VARIANCE}",
+            put="layer.moving_mean, layer.moving_variance = mean, variance",
+            says="You put tensors in place of the layer's variables. Its `weights`, which are what is "
+            "saved, keep the old values: use `assign`.",
         ),
         Mistake(
             "mean-of-variances",
@@ -263,6 +306,12 @@ REESTIMATE = Exam(
             put="count = float(np.prod([inputs.shape[axis] for axis in axes]))\n            "
             + VARIANCE.replace("variance)", "variance * count / (count - 1))"),
             says="Your variance divides by n - 1. Keras, like the paper, divides by n.",
+        ),
+        Mistake(
+            "variance-plus-epsilon",
+            find=VARIANCE,
+            put=VARIANCE.replace("variance)", "variance + layer.epsilon)"),
+            says="You store the variance plus epsilon. The layer adds it itself: store the variance.",
         ),
         Mistake(
             "standard-deviation",
@@ -305,6 +354,13 @@ REESTIMATE = Exam(
             find=MOMENTS,
             put="mean, variance = ops.moments(layer(inputs, training=False), axes)",
             says="You measure what the layer gives out. Measure what reaches it.",
+        ),
+        Mistake(
+            "measured-after-the-layer",
+            find=BODY,
+            put=f"{ON}\n        {BODY.removesuffix(ON).rstrip()}",
+            says="You call the layer first and measure what it gave out. Measure what reaches it, assign, "
+            "and call it then.",
         ),
         Mistake(
             "not-handed-on",

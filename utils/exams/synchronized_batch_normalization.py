@@ -164,6 +164,10 @@ def masks_on_replicas(candidate):
     hidden = np.concatenate([MASK[:3], np.zeros((2, 4), "bool")])
     given = f"{given}, and everything hidden on the other"
     yield from as_on_one_device(candidate, inputs, 3, given, mask=hidden, momentum=0.5)
+    one = np.zeros((5, 4), "bool")
+    one[1, 2] = True
+    given = f"inputs of shape (5, 4, 3) and a mask that shows one position of all, {ON_BOTH}"
+    yield from as_on_one_device(candidate, inputs, 3, given, mask=one, momentum=0.5)
 
 
 def replica_without_examples(candidate):
@@ -198,12 +202,12 @@ SYNCHRONIZED = Exam(
         alone_it_is_batch_normalization,
         replicas_share_statistics,
         replicas_of_unequal_size,
+        stays_exact_on_replicas,
         gradients_cross_the_replicas,
         masks_on_replicas,
         replica_without_examples,
         inference_needs_no_other_replica,
         other_axes_on_replicas,
-        stays_exact_on_replicas,
         training_moves_the_statistics,
         ignores_masked_positions,
         survives_a_mask_that_hides_everything,
@@ -220,6 +224,36 @@ SYNCHRONIZED = Exam(
             put="return own_sum",
             says="Every replica normalizes by its own batch: nothing is asked of the others. Give the "
             "sums to `all_sum`.",
+        ),
+        Mistake(
+            "inputs-joined-first",
+            find="return all_sum(own_sum)",
+            put="return ops.sum(all_sum(ops.where(shown, values, 0)), axes, keepdims=True)",
+            says="You add the replicas' values up position by position, which needs equally many on "
+            "each. Sum over `axes` first, then join the sums.",
+        ),
+        Mistake(
+            "joins-without-masks-only",
+            find="        def joined_sum(values):",
+            put="        if mask is not None:\n"
+            "            return super().batch_statistics(inputs, mask)\n\n"
+            "        def joined_sum(values):",
+            says="With a mask every replica normalizes by its own batch. Join the sums there too.",
+        ),
+        Mistake(
+            "mean-over-replicas",
+            find="return all_sum(own_sum)",
+            put="return all_sum(own_sum) / all_sum(ops.ones_like(own_sum))",
+            says="You take means over the replicas, of the count as well. Where a single value is shown, "
+            "your count is a fraction, and becomes 1. Join sums.",
+        ),
+        Mistake(
+            "own-squares",
+            find="return mean, joined_sum(ops.square(inputs - mean)) / count",
+            put="squares = ops.where(shown, ops.square(inputs - mean), 0)\n"
+            "        return mean, ops.sum(squares, axes, keepdims=True) / count",
+            says="You divide the squares of one replica by the count on all of them: the variance is too "
+            "small. Join the squares as well.",
         ),
         Mistake(
             "mean-of-variances",
@@ -311,7 +345,7 @@ SYNCHRONIZED = Exam(
             "    def follow(self, moving, batch_value):\n"
             "        super().follow(moving, self.own[moving is self.moving_variance])",
             says="Outputs are right, but the moving statistics follow each replica's own batch, so that "
-            "the replicas drift apart, and a file keeps those of the first.",
+            "the replicas drift apart.",
         ),
         Mistake(
             "synchronizes-in-inference",
@@ -334,6 +368,12 @@ SYNCHRONIZED = Exam(
             find="ops.where(shown, values, 0)",
             put="values",
             says="The mask has no effect: masked positions count. Sum what is shown.",
+        ),
+        Mistake(
+            "mask-ignored-in-the-variance",
+            find="joined_sum(ops.square(inputs - mean))",
+            put="all_sum(ops.sum(ops.square(inputs - mean), axes, keepdims=True))",
+            says="The squares of masked positions enter your variance. Sum what is shown there too.",
         ),
         Mistake(
             "mask-upside-down",
@@ -381,6 +421,13 @@ SYNCHRONIZED = Exam(
             find="axes = [axis for axis in range(rank) if axis != self.axis % rank]",
             put="axes = [0]",
             says="You sum over the batch alone. With more axes than two, sum over all but `axis`.",
+        ),
+        Mistake(
+            "axes-dropped",
+            find="keepdims=True",
+            put="keepdims=False",
+            says="Your sums lose the axes they are taken over, and fit the inputs no longer where the "
+            "features' axis is not the last. Keep the axes: `keepdims=True`.",
         ),
         Mistake(
             "axis-ignored",
