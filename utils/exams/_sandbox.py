@@ -219,8 +219,9 @@ def _own_clock(others: set[threading.Thread]) -> Callable[[], float]:
 
     def own_time() -> float:
         for thread in _started_since(others):
-            clock = ~thread.native_id << 3 | 6  # the number of its clock
-            with contextlib.suppress(OSError):  # it has come to its end
+            # As Linux numbers it: asked for that of a thread that has ended, pthread crashes.
+            clock = ~thread.native_id << 3 | 6
+            with contextlib.suppress(OSError):  # it ended just now
                 seconds[thread] = time.clock_gettime(clock)
         return sum(seconds.values())
 
